@@ -1,0 +1,1 @@
+"""From cameras and videos to people, skeletons and snippets."""

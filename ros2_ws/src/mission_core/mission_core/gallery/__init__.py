@@ -1,0 +1,1 @@
+"""Who is enrolled: durable store and enrolment."""

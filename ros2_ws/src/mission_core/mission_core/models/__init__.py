@@ -1,0 +1,1 @@
+"""Networks: configuration, network and processing, one folder each."""

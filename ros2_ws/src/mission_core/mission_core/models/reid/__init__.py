@@ -1,0 +1,1 @@
+"""The Mission re-identification network (SenSys 2024)."""

@@ -1,0 +1,1 @@
+"""From the radar's bytes to labelled tracks and Doppler-time maps."""

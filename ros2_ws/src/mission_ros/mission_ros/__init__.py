@@ -1,0 +1,1 @@
+"""ROS 2 face of mission: nodes, message conversions, supervision, bags."""

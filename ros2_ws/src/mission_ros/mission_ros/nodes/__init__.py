@@ -1,0 +1,1 @@
+"""The nodes. Each is wiring: parameters, conversions, one core object."""
