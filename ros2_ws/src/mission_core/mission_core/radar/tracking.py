@@ -1,0 +1,299 @@
+"""Follows several people through the point cloud of one radar.
+
+Each person is a constant-velocity Kalman filter over (x, y, vx, vy) in the room frame, fed with the centre and the
+radial velocity of the detections that are theirs (Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to
+Tracking and Navigation", 2001, chapters 5 and 6). Per frame: predict, cluster, cut clusters that span two people,
+assign clusters to tracks globally, give each track the scraps lying within its body, update, start tracks from
+the rest. Unlike TI's gtrack, which gates single points against an ellipsoid, this needs no tuning per room.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from mission_core.errors import ConfigurationError
+from mission_core.geometry import sensor_to_room
+from mission_core.radar.clustering import NOISE, ClusterConfig, cluster, denoise
+from mission_core.types import NO_TRACK, Column, Float64Array, Mount, Points, Track, TrackedFrame
+
+Indices = NDArray[np.intp]
+FORBIDDEN = 1e6  # cost of an assignment outside the gate
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """How people move and how the radar sees them.
+
+    Attributes:
+        clustering: which detections belong together.
+        body_radius: detections this close to a track's centre on the floor are of the same body [m]; half a stride
+            and an arm's swing, less than the distance of people side by side.
+        gate: largest squared Mahalanobis distance between a track's prediction and its cluster's centre [1]; 9.21
+            holds 99 % of a Gaussian in two dimensions.
+        confirm_hits: a new track is published once it was seen in this many frames ...
+        confirm_window: ... of its last this many [frames].
+        coast_time: a confirmed track that is not seen keeps its id this long [s].
+        recent_time: detections this recent give a track's height and size [s].
+        acceleration_density: spectral density of the white acceleration that drives the motion model [m^2/s^3]; the
+            variance that a velocity gains in a second. Covers turning round at the end of a lane.
+        start_speed_deviation: standard deviation of a new track's unseen velocity component [m/s].
+        range_deviation: standard deviation of a cluster's centre along the line of sight [m].
+        azimuth_deviation_deg: standard deviation of a cluster's centre across the line of sight [deg]; the array's
+            beam is 15 deg wide.
+        doppler_deviation: standard deviation of a cluster's median Doppler about the body's radial velocity [m/s],
+            limbs included. A Doppler three deviations off (aliased, or of a limb) is not used.
+    """
+
+    clustering: ClusterConfig = field(default_factory=ClusterConfig)
+    body_radius: float = 0.6
+    gate: float = 9.21
+    confirm_hits: int = 4
+    confirm_window: int = 6
+    coast_time: float = 1.5
+    recent_time: float = 1.0
+    acceleration_density: float = 0.6
+    start_speed_deviation: float = 1.0
+    range_deviation: float = 0.15
+    azimuth_deviation_deg: float = 2.0
+    doppler_deviation: float = 0.4
+
+    def __post_init__(self) -> None:
+        for name in (
+            *("body_radius", "gate", "coast_time", "recent_time", "acceleration_density"),
+            *("start_speed_deviation", "range_deviation", "azimuth_deviation_deg", "doppler_deviation"),
+        ):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"tracker: {name} must be positive, got {getattr(self, name)}")
+        if not 1 <= self.confirm_hits <= self.confirm_window:
+            raise ConfigurationError(
+                f"tracker: expected 1 <= confirm_hits <= confirm_window, got {self.confirm_hits}, {self.confirm_window}"
+            )
+
+
+class RadarTracker:
+    """Turns detections into people with ids. Deterministic; keeps about a second of detections per track."""
+
+    def __init__(self, config: TrackerConfig, mount: Mount) -> None:
+        self._config = config
+        self._mount = mount
+        self._tracks: list[_Target] = []
+        self._next_id = 0
+        self._stamp_ns: int | None = None
+
+    def step(self, stamp_ns: int, frame_number: int, points: Points) -> TrackedFrame:
+        """Takes one frame; lost frames are bridged by the stamps.
+
+        A stamp before the previous one means that the source began anew (a bag in a loop, a clock that was set):
+        all tracks end, and new ones get new ids.
+
+        Args:
+            stamp_ns: measurement time.
+            frame_number: of the radar frame, passed on.
+            points: (N, 6) in the sensor frame.
+
+        Returns:
+            Confirmed tracks, and the points in the room frame with their labels.
+        """
+        room = points.copy()
+        room[:, : Column.Z + 1] = sensor_to_room(points[:, : Column.Z + 1], self._mount)
+        self._predict(stamp_ns)
+        for target, members in self._associate(stamp_ns, room):
+            target.update(stamp_ns, room[members], members)
+        self._tracks = [target for target in self._tracks if target.alive(stamp_ns)]
+        confirmed = [target for target in self._tracks if target.confirmed]
+        labels = np.full(len(room), NO_TRACK, np.int32)
+        for target in confirmed:
+            labels[target.members] = target.track_id
+        tracks = tuple(target.report(stamp_ns) for target in confirmed)
+        return TrackedFrame(stamp_ns=stamp_ns, frame_number=frame_number, tracks=tracks, points=room, labels=labels)
+
+    def _predict(self, stamp_ns: int) -> None:
+        previous, self._stamp_ns = self._stamp_ns, stamp_ns
+        if previous is None or stamp_ns < previous:
+            self._tracks = []
+            return
+        self._tracks = [target for target in self._tracks if target.alive(stamp_ns)]
+        for target in self._tracks:
+            target.predict((stamp_ns - previous) * 1e-9)
+
+    def _associate(self, stamp_ns: int, room: Points) -> "list[tuple[_Target, Indices]]":
+        """Shares out the detections: every track, old and new, with the indices of its own (maybe none)."""
+        xy = room[:, : Column.Y + 1].astype(np.float64)
+        labels = cluster(room, self._config.clustering)
+        clusters = self._cut(xy, [np.flatnonzero(labels == label) for label in range(labels.max(initial=NOISE) + 1)])
+        taken = self._assign(xy, clusters)
+        shares: list[list[Indices]] = [[] for _ in self._tracks]
+        for i, j in taken.items():
+            shares[i].append(clusters[j])
+
+        # The parts of a body that were clustered apart, and single points on it; larger parts first, so that
+        # a new track starts at the largest and its scraps join it.
+        loose = [clusters[j] for j in range(len(clusters)) if j not in taken.values()]
+        loose.sort(key=len, reverse=True)
+        single = np.flatnonzero((labels == NOISE) & denoise(room, self._config.clustering))
+        for members in [*loose, *single[:, np.newaxis]]:
+            nearest = self._nearest(xy[members].mean(axis=0))
+            if nearest is not None:
+                shares[nearest].append(members)
+            elif len(members) >= self._config.clustering.min_points and len(members) > 1:
+                self._tracks.append(_Target(self._next_id, self._config, stamp_ns, room[members]))
+                self._next_id += 1
+                shares.append([members])
+        empty = np.empty(0, np.intp)
+        return [(t, np.concatenate(share) if share else empty) for t, share in zip(self._tracks, shares, strict=True)]
+
+    def _cut(self, xy: Float64Array, clusters: Sequence[Indices]) -> list[Indices]:
+        """Divides clusters too large for one body among the confirmed tracks that are predicted in them."""
+        radius = self._config.body_radius
+        expected = [target.position for target in self._tracks if target.confirmed]
+        parts: list[Indices] = []
+        for members in clusters:
+            spread = np.linalg.norm(xy[members] - xy[members].mean(axis=0), axis=1)
+            inside = [p for p in expected if np.linalg.norm(xy[members] - p, axis=1).min() < radius / 2]
+            if len(inside) < 2 or spread.max() <= radius:
+                parts.append(members)
+                continue
+            owner = np.linalg.norm(xy[members, np.newaxis] - np.array(inside), axis=2).argmin(axis=1)
+            parts += [members[owner == k] for k in np.unique(owner)]
+        return parts
+
+    def _assign(self, xy: Float64Array, clusters: Sequence[Indices]) -> dict[int, int]:
+        """The globally cheapest pairing of tracks and clusters within the gate: track index -> cluster index."""
+        if not self._tracks or not clusters:
+            return {}
+        centres = np.array([xy[members].mean(axis=0) for members in clusters])
+        cost = np.array([target.distances(centres) for target in self._tracks])
+        gated = cost <= self._config.gate
+        # A confirmed track goes before a tentative one, whatever their distances.
+        cost += np.array([[0.0 if target.confirmed else self._config.gate] for target in self._tracks])
+        rows, columns = linear_sum_assignment(np.where(gated, cost, FORBIDDEN))
+        return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if gated[i, j]}
+
+    def _nearest(self, centre: Float64Array) -> int | None:
+        """Index of the track in whose body a point on the floor lies."""
+        if not self._tracks:
+            return None
+        distances = np.linalg.norm(np.array([target.position for target in self._tracks]) - centre, axis=1)
+        i = int(distances.argmin())
+        return i if distances[i] <= self._config.body_radius else None
+
+
+class _Target:
+    """One person: Kalman state x = (x, y, vx, vy), covariance P, recent detections."""
+
+    def __init__(self, track_id: int, config: TrackerConfig, stamp_ns: int, points: Points) -> None:
+        self.track_id = track_id
+        self.confirmed = False
+        self.members: Indices = np.empty(0, np.intp)
+        self._config = config
+        self._first_ns = stamp_ns
+        self._last_ns = stamp_ns
+        self._hits: deque[bool] = deque(maxlen=config.confirm_window)
+        self._missed = 0
+        self._recent: deque[tuple[int, Float64Array]] = deque()
+
+        centre, radial_speed = _measure(points)
+        sight = _line_of_sight(centre)
+        self._x = np.concatenate((centre, radial_speed * sight))
+        self._p = np.zeros((4, 4))
+        self._p[:2, :2] = self._centre_noise(centre)
+        self._p[2:, 2:] = np.eye(2) * config.start_speed_deviation**2
+
+    @property
+    def position(self) -> Float64Array:
+        """(2,) centre on the floor, room frame [m]."""
+        return self._x[:2]
+
+    def predict(self, dt: float) -> None:
+        """Moves the state on by `dt` seconds; continuous white acceleration, so any split of `dt` gives the same."""
+        f = np.eye(4)
+        f[0, 2] = f[1, 3] = dt
+        q = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.eye(2)) * self._config.acceleration_density
+        self._x = f @ self._x
+        self._p = f @ self._p @ f.T + q
+
+    def distances(self, centres: Float64Array) -> Float64Array:
+        """Squared Mahalanobis distances of cluster centres (K, 2) to the prediction, (K,)."""
+        innovation = centres - self._x[:2]
+        s = self._p[:2, :2] + self._centre_noise(self._x[:2])
+        return np.einsum("ki,ij,kj->k", innovation, np.linalg.inv(s), innovation)
+
+    def update(self, stamp_ns: int, points: Points, members: Indices) -> None:
+        """Takes this frame's own detections (N, 6), none when it was not seen, and their indices in the frame."""
+        self.members = members
+        self._hits.append(len(points) > 0)
+        self.confirmed |= sum(self._hits) >= self._config.confirm_hits
+        self._missed = 0 if len(points) else self._missed + 1
+        if len(points):
+            self._last_ns = stamp_ns
+            if len(self._hits) > 1:  # a new track's state is this very measurement
+                self._correct(*_measure(points))
+            xyz = points[:, : Column.Z + 1].astype(np.float64)
+            # Relative to the walker, or the size would grow with the way walked.
+            self._recent.append((stamp_ns, xyz - np.append(self._x[:2], 0.0)))
+        while len(self._recent) > 1 and stamp_ns - self._recent[0][0] > self._config.recent_time * 1e9:
+            self._recent.popleft()
+
+    def alive(self, stamp_ns: int) -> bool:
+        """Whether to keep it: confirmed and seen lately, or tentative and still able to be confirmed."""
+        if stamp_ns - self._last_ns > self._config.coast_time * 1e9:
+            return False
+        return self.confirmed or self._hits.count(False) <= self._config.confirm_window - self._config.confirm_hits
+
+    def report(self, stamp_ns: int) -> Track:
+        """What is published about it."""
+        recent = np.concatenate([xyz for _, xyz in self._recent])
+        return Track(
+            track_id=self.track_id,
+            position=np.append(self._x[:2], recent[:, 2].mean()),
+            velocity=np.append(self._x[2:], 0.0),
+            size=np.ptp(recent, axis=0),
+            variance=self._p.diagonal().copy(),
+            age=(stamp_ns - self._first_ns) * 1e-9,
+            num_points=len(self.members),
+            missed_frames=self._missed,
+        )
+
+    def _correct(self, centre: Float64Array, radial_speed: float) -> None:
+        """Kalman update by position, and by Doppler where that agrees with the prediction."""
+        h = np.eye(2, 4)
+        innovation = centre - self._x[:2]
+        noise = self._centre_noise(centre)
+        sight = np.concatenate((np.zeros(2), _line_of_sight(centre)))
+        surprise = radial_speed - sight @ self._x
+        deviation = np.sqrt(sight @ self._p @ sight + self._config.doppler_deviation**2)
+        if abs(surprise) <= 3 * deviation:
+            h = np.vstack((h, sight))
+            innovation = np.append(innovation, surprise)
+            noise = np.pad(noise, (0, 1))
+            noise[2, 2] = self._config.doppler_deviation**2
+        gain = self._p @ h.T @ np.linalg.inv(h @ self._p @ h.T + noise)
+        keep = np.eye(4) - gain @ h
+        self._x = self._x + gain @ innovation
+        self._p = keep @ self._p @ keep.T + gain @ noise @ gain.T  # Joseph's form stays symmetric and positive
+
+    def _centre_noise(self, centre: Float64Array) -> Float64Array:
+        """(2, 2) covariance of a cluster's centre: the radar is sharp in range and blunt in azimuth [m^2]."""
+        along = _line_of_sight(centre)
+        across = np.array([-along[1], along[0]])
+        blur = np.deg2rad(self._config.azimuth_deviation_deg) * np.linalg.norm(centre)
+        base = self._config.range_deviation**2
+        return base * np.eye(2) + blur**2 * np.outer(across, across)
+
+
+def _measure(points: Points) -> tuple[Float64Array, float]:
+    """Centre on the floor (2,) [m] and radial velocity [m/s] of one body's detections.
+
+    The median Doppler is the torso's; limbs swing to both sides of it.
+    """
+    centre = points[:, : Column.Y + 1].mean(axis=0, dtype=np.float64)
+    return centre, float(np.median(points[:, Column.DOPPLER]))
+
+
+def _line_of_sight(centre: Float64Array) -> Float64Array:
+    """(2,) unit vector from the radar, at the origin of the floor, to a point on it."""
+    return centre / max(float(np.linalg.norm(centre)), 1e-6)
