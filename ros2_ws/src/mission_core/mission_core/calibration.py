@@ -1,0 +1,61 @@
+"""Where the sensors are: config/calibration.yaml."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from mission_core.errors import ConfigurationError
+from mission_core.paths import share_directory
+from mission_core.types import Mount
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPose:
+    """One sensor: its mount, and its room frame in the map.
+
+    Attributes:
+        mount: of the sensor above the floor of its room frame.
+        position: of the room frame's origin in the map, x, y [m].
+        yaw_deg: of the room frame in the map, counter-clockwise [deg].
+    """
+
+    mount: Mount
+    position: tuple[float, float] = (0.0, 0.0)
+    yaw_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Poses of the radar and the camera."""
+
+    radar: SensorPose = field(default_factory=lambda: SensorPose(Mount(height=1.0)))
+    camera: SensorPose = field(default_factory=lambda: SensorPose(Mount(height=1.4, pitch_deg=8.0)))
+
+
+def load_calibration(path: str | Path = "") -> Calibration:
+    """Reads a calibration file; without a path the one that comes with mission.
+
+    Raises:
+        ConfigurationError: the file is absent, or not a calibration.
+    """
+    file = Path(path).expanduser() if str(path) else share_directory() / "config" / "calibration.yaml"
+    try:
+        content = yaml.safe_load(file.read_text())
+        return Calibration(radar=_pose(content["radar"]), camera=_pose(content["camera"]))
+    except OSError as error:
+        raise ConfigurationError(f"calibration {file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{file} is not a calibration ({type(error).__name__}: {error}); it needs `radar` and `camera`, each with "
+            "height, pitch_deg, position [x, y] and yaw_deg as in mission's config/calibration.yaml"
+        ) from error
+
+
+def _pose(entry: dict[str, object]) -> SensorPose:
+    x, y = entry["position"]  # type: ignore[misc]
+    return SensorPose(
+        mount=Mount(height=float(entry["height"]), pitch_deg=float(entry["pitch_deg"])),  # type: ignore[arg-type]
+        position=(float(x), float(y)),  # type: ignore[has-type]
+        yaw_deg=float(entry["yaw_deg"]),  # type: ignore[arg-type]
+    )
