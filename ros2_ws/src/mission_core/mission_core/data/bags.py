@@ -1,0 +1,313 @@
+"""Reads recordings of mission (rosbag2, MCAP or SQLite) into core types. No ROS is needed.
+
+Topics are found by their relative name (`radar/raw`), whatever namespace they were recorded in. All iterators yield
+in the order of recording and hold one message at a time, except where two topics have to be joined by their stamp.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import ReaderError
+from rosbags.typesys import Stores, get_typestore
+
+from mission_core.errors import BagError
+from mission_core.types import (
+    Body,
+    CameraFrame,
+    CameraModel,
+    Candidate,
+    DopplerTimeMap,
+    ImageArray,
+    Int32Array,
+    Points,
+    Ranking,
+    Track,
+    TrackedFrame,
+)
+
+MAX_UNMATCHED = 60
+"""Messages kept while their partner of the same stamp has not been read yet; more are given up, oldest first."""
+
+POINT_FIELDS = ("x", "y", "z", "doppler", "intensity", "noise")
+"""Fields of a cloud in the order of the columns of `Points`."""
+
+_POINT_FIELD_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}  # sensor_msgs/PointField
+
+
+def unfinished_directory(path: Path) -> Path:
+    """Where a recording of `path` is written until it is complete; hidden, so that nobody takes it for a bag."""
+    return path.parent / f".{path.name}.recording"
+
+
+class BagReader:
+    """An open recording, used as a context manager.
+
+    Args:
+        path: directory of the bag, or a single `.mcap` file.
+        namespace: of the topics, without slashes; None finds it by the topic names.
+
+    Raises:
+        BagError: nothing is there, the recording was not finished, or it is damaged.
+    """
+
+    def __init__(self, path: Path | str, namespace: str | None = None) -> None:
+        self.path = Path(path)
+        self.namespace = namespace
+        if not self.path.exists():
+            raise BagError(_absence(self.path))
+        try:
+            self._reader = AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+        except (AnyReaderError, ReaderError, OSError) as error:
+            raise BagError(_damage(self.path, error)) from error
+
+    def __enter__(self) -> Self:
+        try:
+            self._reader.open()
+        except (AnyReaderError, ReaderError, OSError, AssertionError, ValueError, TypeError) as error:
+            # a file that is cut short makes rosbags stumble in several ways
+            raise BagError(_damage(self.path, error)) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
+
+    def topics(self) -> dict[str, tuple[str, int]]:
+        """Type and number of messages of each recorded topic, by its full name."""
+        return {c.topic: (c.msgtype, c.msgcount) for c in self._reader.connections}
+
+    def duration(self) -> float:
+        """Time between the first and the last message [s]."""
+        return self._reader.duration * 1e-9 if self._reader.message_count else 0.0
+
+    def has(self, topic: str) -> bool:
+        """Whether there are messages of `topic` (a relative name)."""
+        return any(connection.msgcount for connection in self._find(topic))
+
+    def radar_frames(self) -> Iterator[tuple[int, bytes]]:
+        """Measurement time [ns] and bytes of every radar frame, as it left the radar's data port."""
+        for message in self._messages("radar/raw"):
+            yield stamp_ns(message), message.data.tobytes()
+
+    def images(self) -> Iterator[tuple[int, ImageArray]]:
+        """Measurement time [ns] and (H, W, 3) BGR picture of every camera frame."""
+        for message in self._messages("camera/color/image_raw"):
+            yield stamp_ns(message), image(message)
+
+    def bodies(self) -> Iterator[tuple[int, tuple[Body, ...]]]:
+        """Measurement time [ns] and skeletons of every camera frame."""
+        for message in self._messages("camera/bodies"):
+            yield stamp_ns(message), tuple(body(item) for item in message.bodies)
+
+    def camera_model(self) -> CameraModel | None:
+        """Intrinsics of the camera, as first recorded; None where they are unknown."""
+        if not self.has("camera/color/camera_info"):
+            return None
+        return camera_model(next(self._messages("camera/color/camera_info")))
+
+    def camera_frames(self) -> Iterator[CameraFrame]:
+        """Every camera picture with the skeletons of the same stamp; without skeletons where none were recorded."""
+        camera = self.camera_model()
+        if not self.has("camera/bodies"):
+            for stamp, picture in self.images():
+                yield CameraFrame(stamp, picture, camera)
+            return
+        for picture, skeletons in self._joined("camera/color/image_raw", "camera/bodies"):
+            yield CameraFrame(stamp_ns(picture), image(picture), camera, tuple(body(item) for item in skeletons.bodies))
+
+    def tracked_frames(self) -> Iterator[TrackedFrame]:
+        """What the tracker said about every radar frame when the bag was recorded."""
+        for tracks, cloud in self._joined("radar/tracks", "radar/points_labelled"):
+            yield TrackedFrame(
+                stamp_ns=stamp_ns(tracks),
+                frame_number=int(tracks.frame_number),
+                tracks=tuple(track(item) for item in tracks.tracks),
+                points=points(cloud),
+                labels=labels(cloud),
+            )
+
+    def rankings(self) -> Iterator[tuple[int, tuple[Ranking, ...]]]:
+        """Measurement time [ns] and ranked identities of all tracks, as published when the bag was recorded."""
+        for message in self._messages("reid/identities"):
+            yield stamp_ns(message), tuple(ranking(item) for item in message.identities)
+
+    def doppler_maps(self) -> Iterator[DopplerTimeMap]:
+        """Every Doppler-time map, as published when the bag was recorded."""
+        for message in self._messages("micro_doppler/map"):
+            yield doppler_time_map(message)
+
+    def raw_messages(self, *topics: str) -> Iterator[tuple[int, str, bytes]]:
+        """Time of recording [ns], relative topic and serialised message of `topics`, in order; for playing back."""
+        connections = {c.id: (c, topic) for topic in topics for c in self._find(topic)}
+        if not connections:
+            raise BagError(self._lack(" or ".join(topics)))
+        for connection, stamp, data in self._guarded([c for c, _ in connections.values()]):
+            yield stamp, connections[connection.id][1], data
+
+    def _find(self, topic: str) -> list[Connection]:
+        """Connections of a relative topic name, in one namespace."""
+        if self.namespace is not None:
+            wanted = "/" + "/".join(filter(None, (self.namespace.strip("/"), topic)))
+            return [c for c in self._reader.connections if c.topic == wanted]
+        found = [c for c in self._reader.connections if c.topic == topic or c.topic.endswith(f"/{topic}")]
+        if len(names := sorted({c.topic for c in found})) > 1:
+            raise BagError(f"{self.path} holds {topic} of several namespaces ({', '.join(names)}): choose --namespace")
+        return found
+
+    def _messages(self, topic: str) -> Iterator[Any]:
+        connections = self._find(topic)
+        if not any(connection.msgcount for connection in connections):
+            raise BagError(self._lack(topic))
+        for connection, _, data in self._guarded(connections):
+            yield self._reader.deserialize(data, connection.msgtype)
+
+    def _guarded(self, connections: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        try:
+            yield from self._reader.messages(connections)
+        except (AnyReaderError, ReaderError, OSError) as error:
+            raise BagError(_damage(self.path, error)) from error
+
+    def _joined(self, left: str, right: str) -> Iterator[tuple[Any, Any]]:
+        """Pairs of messages with equal stamps; one without partner is left out."""
+        for topic in (left, right):
+            if not self.has(topic):
+                raise BagError(self._lack(topic))
+        sides = {c.id: side for side, topic in enumerate((left, right)) for c in self._find(topic)}
+        waiting: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
+        for connection, _, data in self._guarded([*self._find(left), *self._find(right)]):
+            message = self._reader.deserialize(data, connection.msgtype)
+            side, stamp = sides[connection.id], stamp_ns(message)
+            partner = waiting[1 - side].pop(stamp, None)
+            if partner is None:
+                waiting[side][stamp] = message
+                if len(waiting[side]) > MAX_UNMATCHED:
+                    waiting[side].pop(next(iter(waiting[side])))
+            else:
+                yield (partner, message) if side else (message, partner)
+
+    def _lack(self, topic: str) -> str:
+        held = ", ".join(sorted(name for name, (_, count) in self.topics().items() if count)) or "nothing"
+        return f"{self.path} has no messages of {topic}, it holds {held}. Record again with `mission record`."
+
+
+def _absence(path: Path) -> str:
+    if unfinished_directory(path).exists():
+        return (
+            f"{path} is not there, but {unfinished_directory(path)} is: that recording is still running or was killed. "
+            f"Stop the recorder, or save what was written with `mission record --recover {path}`."
+        )
+    return f"{path} does not exist: name the directory of a bag (made by `mission record` or `ros2 bag record`)."
+
+
+def _damage(path: Path, error: BaseException) -> str:
+    return (
+        f"{path} is no readable rosbag2 recording ({error or type(error).__name__}). Name a directory with a "
+        f"metadata.yaml; if it was cut short, try `mission record --recover {path}`."
+    )
+
+
+# --- messages, as rosbags presents them: attributes as in the .msg files, arrays as numpy -----------------------------
+
+
+def stamp_ns(message: Any) -> int:
+    """Time of a message's header [ns]."""
+    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
+
+
+def image(message: Any) -> ImageArray:
+    """(H, W, 3) BGR picture of a sensor_msgs/Image.
+
+    Raises:
+        BagError: the encoding is neither bgr8 nor rgb8.
+    """
+    if message.encoding not in ("bgr8", "rgb8"):
+        raise BagError(f"camera/color/image_raw has encoding {message.encoding!r}; bgr8 or rgb8 is expected")
+    rows = message.data.reshape(message.height, message.step)
+    picture = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
+    return picture if message.encoding == "bgr8" else picture[:, :, ::-1]
+
+
+def camera_model(message: Any) -> CameraModel | None:
+    """Intrinsics of a sensor_msgs/CameraInfo; None for an uncalibrated camera (K is 0)."""
+    k = message.k
+    if k[0] == 0.0:
+        return None
+    return CameraModel(
+        int(message.width), int(message.height), fx=float(k[0]), fy=float(k[4]), cx=float(k[2]), cy=float(k[5])
+    )
+
+
+def body(message: Any) -> Body:
+    """Skeleton of a mission_msgs/Body."""
+    joints = np.array([(joint.x, joint.y, joint.z) for joint in message.joints], np.float32)
+    return Body(int(message.body_id), joints, np.asarray(message.confidence), np.asarray(message.box))
+
+
+def track(message: Any) -> Track:
+    """Track of a mission_msgs/RadarTrack."""
+    return Track(
+        track_id=int(message.track_id),
+        position=_vector(message.position),
+        velocity=_vector(message.velocity),
+        size=_vector(message.size),
+        variance=np.asarray(message.variance, np.float64),
+        age=float(message.age),
+        num_points=int(message.num_points),
+        missed_frames=int(message.missed_frames),
+    )
+
+
+def ranking(message: Any) -> Ranking:
+    """Ranking of a mission_msgs/RankedIdentities."""
+    candidates = tuple(
+        Candidate(item.person_id, float(item.score), item.clip_id, float(item.distance)) for item in message.candidates
+    )
+    return Ranking(int(message.track_id), candidates, float(message.unknown), int(message.frames_used))
+
+
+def doppler_time_map(message: Any) -> DopplerTimeMap:
+    """Map of a mission_msgs/DopplerTimeMap."""
+    return DopplerTimeMap(
+        stamp_ns=stamp_ns(message),
+        track_id=int(message.track_id),
+        kind=message.kind,
+        velocities=np.linspace(message.velocity_min, message.velocity_max, message.num_bins, dtype=np.float32),
+        values=np.asarray(message.data).reshape(message.num_bins, message.num_frames),
+        frame_period=float(message.frame_period),
+    )
+
+
+def points(cloud: Any) -> Points:
+    """(N, 6) detections of a sensor_msgs/PointCloud2 with the fields of `POINT_FIELDS`."""
+    columns = _columns(cloud)
+    return np.stack([columns[name].astype(np.float32) for name in POINT_FIELDS], axis=1)
+
+
+def labels(cloud: Any) -> Int32Array:
+    """(N,) track of each detection of a labelled cloud."""
+    return _columns(cloud)["track"].astype(np.int32)
+
+
+def _columns(cloud: Any) -> Mapping[str, NDArray[Any]]:
+    order = ">" if cloud.is_bigendian else "<"
+    layout = np.dtype(
+        {
+            "names": [field.name for field in cloud.fields],
+            "formats": [order + _POINT_FIELD_TYPES[field.datatype] for field in cloud.fields],
+            "offsets": [field.offset for field in cloud.fields],
+            "itemsize": cloud.point_step,
+        }
+    )
+    rows = np.frombuffer(cloud.data.tobytes(), layout, count=cloud.width * cloud.height)
+    return {name: rows[name] for name in layout.names or ()}
+
+
+def _vector(message: Any) -> NDArray[np.float64]:
+    return np.array((message.x, message.y, message.z))
