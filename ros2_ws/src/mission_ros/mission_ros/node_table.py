@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import yaml
+
 from mission_core.errors import ConfigurationError
 from mission_core.paths import share_directory, state_directory
 
@@ -98,7 +99,12 @@ def sim_gallery(model: str) -> Path:
 
 def model_directory(model: str) -> Path:
     """Directory of a model given by name (of those that come with mission) or by path."""
-    return Path(model).expanduser() if os.sep in model else share_directory() / "models" / model
+    return shared_file(model, "models")
+
+
+def shared_file(value: str, directory: str) -> Path:
+    """A file given by its path, or by its name in `directory` of what comes with mission."""
+    return Path(value).expanduser() if os.sep in value else share_directory() / directory / value
 
 
 def _given(**values: str) -> dict[str, ParameterValue]:

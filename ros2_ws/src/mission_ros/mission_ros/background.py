@@ -1,0 +1,77 @@
+"""Work beside the executor: a thread that ends when told, and a worker that drops the oldest when it falls behind."""
+
+import _thread
+import logging
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class Background:
+    """Runs `work(stop)` in a thread; `work` returns soon after the event `stop` is set.
+
+    What `work` raises is a bug: it is told, and the process ends in order, to be started again by its supervisor.
+    """
+
+    def __init__(self, work: Callable[[threading.Event], None], log: Callable[[str], object] = _log.critical) -> None:
+        self._work = work
+        self._log = log
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=getattr(work, "__name__", None))
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Asks the thread to end, and waits for it up to `timeout` [s]."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._work(self._stop)
+        except Exception as error:
+            _log.debug("background thread failed", exc_info=True)
+            self._log(f"{self._thread.name} failed, this node ends: {type(error).__name__}: {error}")
+            _thread.interrupt_main(signal.SIGTERM)
+
+
+class Worker(Generic[T]):
+    """Hands items to `work` in a thread, in order; when it falls `depth` items behind, the oldest is dropped.
+
+    Attributes:
+        dropped: items that were dropped.
+    """
+
+    def __init__(self, work: Callable[[T], None], depth: int, log: Callable[[str], object] = _log.critical) -> None:
+        self.dropped = 0
+        self._work = work
+        self._items: deque[T] = deque(maxlen=depth)
+        self._arrived = threading.Semaphore(0)
+        self._thread = Background(self._drain, log)
+
+    def put(self, item: T) -> None:
+        """Adds an item; never blocks."""
+        self.dropped += len(self._items) == self._items.maxlen
+        self._items.append(item)
+        self._arrived.release()
+
+    def stop(self) -> None:
+        """Finishes the item at hand and forgets the others."""
+        self._items.clear()
+        self._thread.stop()
+
+    def _drain(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            if not self._arrived.acquire(timeout=0.2):
+                continue
+            try:
+                item = self._items.popleft()
+            except IndexError:  # dropped, or forgotten
+                continue
+            self._work(item)

@@ -1,0 +1,477 @@
+"""Every conversion between ROS messages and the plain data of mission_core. Messages are touched nowhere else.
+
+Arrays go into messages as `array.array`, which rclpy copies as one block; see docs/decisions.md for the timings.
+"""
+
+import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
+from mission_msgs import msg as mission_msgs
+
+if TYPE_CHECKING:
+    from mission_core.gallery.store import Clip
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from mission_core.errors import ConfigurationError
+from mission_core.types import (
+    Body,
+    CameraFrame,
+    CameraModel,
+    Candidate,
+    DopplerTimeMap,
+    Float64Array,
+    ImageArray,
+    Int32Array,
+    Points,
+    RadarFrame,
+    Ranking,
+    Track,
+    TrackedFrame,
+)
+
+POINT_FIELDS = ("x", "y", "z", "doppler", "intensity", "noise")
+"""Fields of `radar/points`, float32, in the order of `mission_core.types.Column`."""
+LABEL_FIELD = "track"
+"""Additional int32 field of `radar/points_labelled`."""
+
+_POINT = np.dtype([(name, "<f4") for name in POINT_FIELDS])
+_LABELLED_POINT = np.dtype([*((name, "<f4") for name in POINT_FIELDS), (LABEL_FIELD, "<i4")])
+_NUMPY_OF_FIELD = {
+    PointField.INT8: "i1", PointField.UINT8: "u1", PointField.INT16: "i2", PointField.UINT16: "u2",
+    PointField.INT32: "i4", PointField.UINT32: "u4", PointField.FLOAT32: "f4", PointField.FLOAT64: "f8",
+}  # fmt: skip
+_FIELD_OF_NUMPY = {np.dtype(f"<{text}"): number for number, text in _NUMPY_OF_FIELD.items()}
+
+
+# --- time and header ---------------------------------------------------------------------------------------------
+
+
+def stamp_to_ns(stamp: Time) -> int:
+    """Nanoseconds since the epoch."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def ns_to_stamp(stamp_ns: int) -> Time:
+    """Time message of nanoseconds since the epoch."""
+    seconds, nanoseconds = divmod(int(stamp_ns), 1_000_000_000)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def make_header(stamp_ns: int, frame_id: str = "") -> Header:
+    """Header of a measurement taken at `stamp_ns` in `frame_id`."""
+    return Header(stamp=ns_to_stamp(stamp_ns), frame_id=frame_id)
+
+
+# --- radar -------------------------------------------------------------------------------------------------------
+
+
+def radar_frame_to_msg(frame: RadarFrame, stamp_ns: int, frame_id: str) -> mission_msgs.RadarFrame:
+    """The bytes of a frame, as they came off the wire."""
+    return mission_msgs.RadarFrame(
+        header=make_header(stamp_ns, frame_id), frame_number=frame.frame_number, data=array.array("B", frame.raw)
+    )
+
+
+def raw_from_msg(message: mission_msgs.RadarFrame) -> bytes:
+    """The bytes of a frame, for `mission_core.radar.tlv.decode_frame`."""
+    return bytes(message.data)
+
+
+def points_to_cloud(points: Points, stamp_ns: int, frame_id: str, labels: Int32Array | None = None) -> PointCloud2:
+    """Point cloud of (N, 6) detections, with a `track` field where (N,) labels are given."""
+    records = np.empty(len(points), _POINT if labels is None else _LABELLED_POINT)
+    for column, name in enumerate(POINT_FIELDS):
+        records[name] = points[:, column]
+    if labels is not None:
+        records[LABEL_FIELD] = labels
+    return PointCloud2(
+        header=make_header(stamp_ns, frame_id),
+        height=1,
+        width=len(records),
+        fields=[
+            PointField(name=name, offset=offset, datatype=_FIELD_OF_NUMPY[dtype], count=1)
+            for name, (dtype, offset) in (records.dtype.fields or {}).items()
+        ],
+        is_bigendian=False,
+        point_step=records.itemsize,
+        row_step=records.nbytes,
+        data=array.array("B", records.tobytes()),
+        is_dense=bool(np.isfinite(points).all()),
+    )
+
+
+def cloud_to_points(cloud: PointCloud2) -> Points:
+    """(N, 6) detections of a cloud; fields are found by name, so other publishers' layouts are read too.
+
+    Raises:
+        ConfigurationError: the cloud lacks a field of `POINT_FIELDS`.
+    """
+    records = _records(cloud, POINT_FIELDS)
+    return np.stack([records[name].astype(np.float32) for name in POINT_FIELDS], axis=-1)
+
+
+def cloud_to_labels(cloud: PointCloud2) -> Int32Array:
+    """(N,) track ids of a labelled cloud.
+
+    Raises:
+        ConfigurationError: the cloud has no labels.
+    """
+    return _records(cloud, (LABEL_FIELD,))[LABEL_FIELD].astype(np.int32)
+
+
+def _records(cloud: PointCloud2, needed: Sequence[str]) -> NDArray[np.void]:
+    """The points of a cloud as a structured array, without copying."""
+    fields = {field.name: field for field in cloud.fields if field.count == 1}
+    missing = [name for name in needed if name not in fields]
+    if missing:
+        raise ConfigurationError(
+            f"the point cloud of {cloud.header.frame_id!r} lacks {', '.join(missing)}; it has {', '.join(fields)}. "
+            f"mission needs {', '.join(needed)}: check that the topic is the one of radar_driver or radar_tracker"
+        )
+    order = ">" if cloud.is_bigendian else "<"
+    dtype = np.dtype(
+        {
+            "names": list(fields),
+            "formats": [order + _NUMPY_OF_FIELD[field.datatype] for field in fields.values()],
+            "offsets": [field.offset for field in fields.values()],
+            "itemsize": cloud.point_step,
+        }
+    )
+    return np.frombuffer(cloud.data, dtype, count=cloud.width * cloud.height)
+
+
+def tracked_frame_to_msgs(frame: TrackedFrame, frame_id: str) -> tuple[mission_msgs.RadarTrackArray, PointCloud2]:
+    """Tracks and labelled cloud of one radar frame, under one stamp."""
+    tracks = mission_msgs.RadarTrackArray(
+        header=make_header(frame.stamp_ns, frame_id),
+        frame_number=frame.frame_number,
+        tracks=[_track_to_msg(track) for track in frame.tracks],
+    )
+    return tracks, points_to_cloud(frame.points, frame.stamp_ns, frame_id, frame.labels)
+
+
+def tracked_frame_from_msgs(tracks: mission_msgs.RadarTrackArray, cloud: PointCloud2) -> TrackedFrame:
+    """The tracker's frame again, from two messages of the same stamp."""
+    return TrackedFrame(
+        stamp_ns=stamp_to_ns(tracks.header.stamp),
+        frame_number=int(tracks.frame_number),
+        tracks=tuple(_track_from_msg(track) for track in tracks.tracks),
+        points=cloud_to_points(cloud),
+        labels=cloud_to_labels(cloud),
+    )
+
+
+def tracks_from_msg(tracks: mission_msgs.RadarTrackArray) -> tuple[Track, ...]:
+    """The tracks alone, without the points."""
+    return tuple(_track_from_msg(track) for track in tracks.tracks)
+
+
+def _track_to_msg(track: Track) -> mission_msgs.RadarTrack:
+    return mission_msgs.RadarTrack(
+        track_id=int(track.track_id),
+        position=_point(track.position),
+        velocity=_vector(track.velocity),
+        size=_vector(track.size),
+        variance=np.asarray(track.variance, np.float32),
+        age=float(track.age),
+        num_points=int(track.num_points),
+        missed_frames=int(track.missed_frames),
+    )
+
+
+def _track_from_msg(message: mission_msgs.RadarTrack) -> Track:
+    return Track(
+        track_id=int(message.track_id),
+        position=_xyz(message.position),
+        velocity=_xyz(message.velocity),
+        size=_xyz(message.size),
+        variance=np.asarray(message.variance, np.float64),
+        age=float(message.age),
+        num_points=int(message.num_points),
+        missed_frames=int(message.missed_frames),
+    )
+
+
+def _point(xyz: Float64Array) -> Point:
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def _vector(xyz: Float64Array) -> Vector3:
+    return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def _xyz(message: Point | Vector3) -> Float64Array:
+    return np.array((message.x, message.y, message.z))
+
+
+def doppler_map_to_msg(doppler: DopplerTimeMap, frame_id: str) -> mission_msgs.DopplerTimeMap:
+    """Doppler-time map of one track."""
+    num_bins, num_frames = doppler.values.shape
+    return mission_msgs.DopplerTimeMap(
+        header=make_header(doppler.stamp_ns, frame_id),
+        kind=doppler.kind,
+        track_id=int(doppler.track_id),
+        velocity_min=float(doppler.velocities[0]),
+        velocity_max=float(doppler.velocities[-1]),
+        frame_period=float(doppler.frame_period),
+        num_bins=num_bins,
+        num_frames=num_frames,
+        data=array.array("f", np.ascontiguousarray(doppler.values, np.float32).tobytes()),
+    )
+
+
+def doppler_map_from_msg(message: mission_msgs.DopplerTimeMap) -> DopplerTimeMap:
+    """Doppler-time map of one track; the velocity bins are evenly spaced."""
+    num_bins = int(message.num_bins)
+    return DopplerTimeMap(
+        stamp_ns=stamp_to_ns(message.header.stamp),
+        track_id=int(message.track_id),
+        kind=message.kind,
+        velocities=np.linspace(message.velocity_min, message.velocity_max, num_bins, dtype=np.float32),
+        values=np.array(message.data, np.float32).reshape(num_bins, int(message.num_frames)),
+        frame_period=float(message.frame_period),
+    )
+
+
+# --- camera ------------------------------------------------------------------------------------------------------
+
+
+def image_to_msg(image: ImageArray, stamp_ns: int, frame_id: str) -> Image:
+    """Image message (bgr8) of an (H, W, 3) BGR picture."""
+    height, width, channels = image.shape
+    data = array.array("B")
+    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    return Image(
+        header=make_header(stamp_ns, frame_id),
+        height=height,
+        width=width,
+        encoding="bgr8",
+        is_bigendian=0,
+        step=width * channels,
+        data=data,
+    )
+
+
+def image_from_msg(message: Image) -> ImageArray:
+    """(H, W, 3) BGR picture of a bgr8, rgb8, bgra8, rgba8 or mono8 image.
+
+    Raises:
+        ConfigurationError: the encoding is another one.
+    """
+    channels = {"bgr8": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4, "mono8": 1}.get(message.encoding)
+    if channels is None:
+        raise ConfigurationError(
+            f"images encoded as {message.encoding!r} are not understood: publish bgr8, rgb8, bgra8, rgba8 or mono8"
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    image = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
+    if channels == 1:
+        return np.repeat(image, 3, axis=2)
+    return np.ascontiguousarray(image[:, :, 2::-1] if message.encoding.startswith("rgb") else image[:, :, :3])
+
+
+def camera_model_to_msg(camera: CameraModel, stamp_ns: int, frame_id: str) -> CameraInfo:
+    """Intrinsics of a pinhole camera without distortion."""
+    k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+    return CameraInfo(
+        header=make_header(stamp_ns, frame_id),
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob",
+        d=array.array("d", [0.0] * 5),
+        k=np.array(k),
+        r=np.eye(3).ravel(),
+        p=np.array([*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]),
+    )
+
+
+def camera_model_from_msg(message: CameraInfo) -> CameraModel | None:
+    """Intrinsics; None for an uncalibrated camera, which says so with a focal length of 0."""
+    if not message.k[0]:
+        return None
+    return CameraModel(
+        width=int(message.width),
+        height=int(message.height),
+        fx=float(message.k[0]),
+        fy=float(message.k[4]),
+        cx=float(message.k[2]),
+        cy=float(message.k[5]),
+    )
+
+
+def bodies_to_msg(bodies: Iterable[Body], stamp_ns: int, frame_id: str) -> mission_msgs.BodyArray:
+    """Skeletons of one picture."""
+    return mission_msgs.BodyArray(
+        header=make_header(stamp_ns, frame_id), bodies=[_body_to_msg(body) for body in bodies]
+    )
+
+
+def bodies_from_msg(message: mission_msgs.BodyArray) -> tuple[Body, ...]:
+    """Skeletons of one picture."""
+    return tuple(
+        Body(
+            body_id=int(body.body_id),
+            joints=np.array([(joint.x, joint.y, joint.z) for joint in body.joints], np.float32),
+            confidence=np.array(body.confidence, np.uint8),
+            box=np.array(body.box, np.float32),
+        )
+        for body in message.bodies
+    )
+
+
+def camera_frame_from_msgs(
+    image: Image, bodies: mission_msgs.BodyArray | None = None, info: CameraInfo | None = None
+) -> CameraFrame:
+    """A picture with what else is known of it."""
+    return CameraFrame(
+        stamp_ns=stamp_to_ns(image.header.stamp),
+        image=image_from_msg(image),
+        camera=None if info is None else camera_model_from_msg(info),
+        bodies=None if bodies is None else bodies_from_msg(bodies),
+    )
+
+
+def _body_to_msg(body: Body) -> mission_msgs.Body:
+    return mission_msgs.Body(
+        body_id=int(body.body_id),
+        joints=[Point(x=x, y=y, z=z) for x, y, z in body.joints.tolist()],
+        confidence=np.asarray(body.confidence, np.uint8),
+        box=np.asarray(body.box, np.float32),
+    )
+
+
+# --- gallery and identities --------------------------------------------------------------------------------------
+
+
+def clip_to_msg(clip: "Clip") -> mission_msgs.GalleryClip:
+    """What may be told about an enrolled clip."""
+    return mission_msgs.GalleryClip(
+        person_id=clip.person_id,
+        clip_id=clip.clip_id,
+        enrolled=ns_to_stamp(clip.enrolled_ns),
+        expires=ns_to_stamp(clip.expires_ns),
+        consent_reference=clip.consent_reference,
+        purpose=clip.purpose,
+        num_frames=int(clip.num_frames),
+    )
+
+
+def gallery_info_to_msg(
+    clips: Sequence["Clip"], revision: int, model_sha256: str, stamp_ns: int
+) -> mission_msgs.GalleryInfo:
+    """State of the gallery."""
+    person_ids = sorted({clip.person_id for clip in clips})
+    return mission_msgs.GalleryInfo(
+        header=make_header(stamp_ns),
+        revision=int(revision),
+        model_sha256=model_sha256,
+        num_persons=len(person_ids),
+        num_clips=len(clips),
+        person_ids=person_ids,
+    )
+
+
+def rankings_to_msg(
+    rankings: Iterable[Ranking],
+    stamp_ns: int,
+    frame_id: str,
+    *,
+    model_id: str,
+    model_sha256: str,
+    gallery_revision: int,
+) -> mission_msgs.RankedIdentitiesArray:
+    """Ranked identities of all tracks."""
+    return mission_msgs.RankedIdentitiesArray(
+        header=make_header(stamp_ns, frame_id),
+        model_id=model_id,
+        model_sha256=model_sha256,
+        gallery_revision=int(gallery_revision),
+        identities=[_ranking_to_msg(ranking) for ranking in rankings],
+    )
+
+
+def rankings_from_msg(message: mission_msgs.RankedIdentitiesArray) -> tuple[Ranking, ...]:
+    """Ranked identities of all tracks."""
+    return tuple(
+        Ranking(
+            track_id=int(ranking.track_id),
+            candidates=tuple(
+                Candidate(entry.person_id, float(entry.score), entry.clip_id, float(entry.distance))
+                for entry in ranking.candidates
+            ),
+            unknown=float(ranking.unknown),
+            frames_used=int(ranking.frames_used),
+        )
+        for ranking in message.identities
+    )
+
+
+def _ranking_to_msg(ranking: Ranking) -> mission_msgs.RankedIdentities:
+    return mission_msgs.RankedIdentities(
+        track_id=int(ranking.track_id),
+        candidates=[
+            mission_msgs.IdentityCandidate(
+                person_id=candidate.person_id,
+                score=float(candidate.score),
+                clip_id=candidate.clip_id,
+                distance=float(candidate.distance),
+            )
+            for candidate in ranking.candidates
+        ],
+        unknown=float(ranking.unknown),
+        frames_used=int(ranking.frames_used),
+    )
+
+
+# --- diagnostics and transforms ----------------------------------------------------------------------------------
+
+
+def diagnostics_to_msg(
+    name: str, hardware_id: str, level: int, message: str, values: Mapping[str, object], stamp_ns: int
+) -> DiagnosticArray:
+    """One component's state of health; `level` 0 OK, 1 WARN, 2 ERROR, 3 STALE."""
+    status = DiagnosticStatus(
+        level=bytes([level]),
+        name=name,
+        message=message,
+        hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
+    )
+    return DiagnosticArray(header=make_header(stamp_ns), status=[status])
+
+
+def diagnostics_from_msg(message: DiagnosticArray) -> list[tuple[str, int, str, dict[str, str]]]:
+    """(name, level, message, values) of each component."""
+    return [
+        (status.name, int.from_bytes(status.level, "little"), status.message, {v.key: v.value for v in status.values})
+        for status in message.status
+    ]
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def transform_to_msg(
+    parent: str, child: str, translation: Float64Array, rotation: Float64Array, stamp_ns: int
+) -> TransformStamped:
+    """Pose of frame `child` in frame `parent`: (3,) [m] and (3, 3) rotation matrix."""
+    return TransformStamped(
+        header=make_header(stamp_ns, parent),
+        child_frame_id=child,
+        transform=Transform(translation=_vector(translation), rotation=_quaternion(rotation)),
+    )
+
+
+def _quaternion(rotation: Float64Array) -> Quaternion:
+    from scipy.spatial.transform import Rotation  # costs 0.2 s; only drivers come here
+
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)

@@ -1,0 +1,175 @@
+"""How every node runs: one main loop, one way to end, and lifecycle nodes that look after themselves."""
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from mission_core.errors import MissionError
+from mission_ros.node_table import ParameterValue
+
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+"""Clock of timers that must tick although `use_sim_time` stands still."""
+
+_SPIN_TIMEOUT = 0.2  # [s] longest time until a signal is noticed
+
+
+def run(make_node: Callable[[], Node]) -> None:
+    """Runs a node until SIGINT or SIGTERM, then takes it down in order; the process ends with status 0.
+
+    A node that cannot be made for a reason mission knows ends with that reason in one line, and status 1.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make_node()
+    except MissionError as error:
+        rclpy.logging.get_logger("mission").fatal(str(error))
+        rclpy.try_shutdown()
+        raise SystemExit(1) from None
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=_SPIN_TIMEOUT)
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def parameter(node: Node, name: str, default: ParameterValue) -> Any:
+    """Declares a parameter and tells its value; its type is that of the default."""
+    return node.declare_parameter(name, default).value
+
+
+def texts(values: list[str]) -> tuple[str, ...]:
+    """The non-empty ones: ROS has no empty list of strings, `[""]` stands for it."""
+    return tuple(value for value in values if value)
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node that configures and activates itself, and tries again while it cannot.
+
+    Subclasses implement `configure`, `activate`, `deactivate` and `cleanup`; errors raised there are logged and turn
+    into a failed transition. Once active it is left to whoever manages it: a `deactivate` from outside stays.
+
+    Parameters:
+        autostart: configure and activate without being asked.
+        retry_period: time between attempts to do so [s].
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._complaint = ""
+        self._answer_invalid_transitions()
+        autostart = parameter(self, "autostart", True)
+        self._retry_period = parameter(self, "retry_period", 1.0)
+        self._starter = self.create_timer(0.0, self._start, clock=STEADY, autostart=autostart)
+
+    def configure(self) -> None:
+        """Opens what the node needs; may raise."""
+
+    def activate(self) -> None:
+        """Begins to work; may raise."""
+
+    def deactivate(self) -> None:
+        """Stops working."""
+
+    def cleanup(self) -> None:
+        """Closes what `configure` opened, as far as it did."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the node is in the active state."""
+        return bool(self._state_machine.current_state[1] == "active")
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lifecycle transition."""
+        result = self._attempt(self.configure)
+        if result is not TransitionCallbackReturn.SUCCESS:
+            self._attempt(self.cleanup)
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lifecycle transition."""
+        result = self._attempt(self.activate)
+        if result is not TransitionCallbackReturn.SUCCESS:
+            self._attempt(self.deactivate)
+            return result
+        self._starter.cancel()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lifecycle transition."""
+        self._attempt(self.deactivate)
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lifecycle transition."""
+        return self._attempt(self.cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lifecycle transition."""
+        self._starter.cancel()
+        self._attempt(self.deactivate)
+        return self._attempt(self.cleanup)
+
+    def destroy_node(self) -> None:
+        """Ends the work before the entities go."""
+        self._attempt(self.deactivate)
+        self._attempt(self.cleanup)
+        super().destroy_node()
+
+    def _start(self) -> None:
+        """One attempt to become active; the first at once, further ones every `retry_period`."""
+        self._starter.timer_period_ns = int(self._retry_period * 1e9)
+        if self._state_machine.current_state[1] == "unconfigured":
+            self.trigger_configure()
+        if self._state_machine.current_state[1] == "inactive":
+            self.trigger_activate()
+
+    def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
+        # rclpy swallows what a transition raises without a word, so it is told here; a reason that stays the same
+        # over many attempts is told once
+        try:
+            action()
+        except MissionError as error:
+            complaint = str(error)
+        except Exception:
+            complaint = traceback.format_exc()
+        else:
+            return TransitionCallbackReturn.SUCCESS
+        if complaint != self._complaint:
+            self.get_logger().error(complaint)
+        self._complaint = complaint
+        return TransitionCallbackReturn.FAILURE
+
+    def _answer_invalid_transitions(self) -> None:
+        """Answers a transition that is not possible now with "no success".
+
+        rclpy on Jazzy lets the RCLError out of spin instead, which ends the node and leaves the caller waiting.
+        """
+        service = next(service for service in self.services if service.srv_name.endswith("/change_state"))
+        change_state = service.callback
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except rclpy_implementation.RCLError as error:
+                self.get_logger().warning(f"transition refused: {error}")
+                response.success = False
+                return response
+
+        service.callback = answer
