@@ -5,8 +5,8 @@ because payload and padding may contain it by chance. The format has no checksum
 
 - header or TLVs do not add up: the search goes on right behind the frame's magic word, in what is already here, so
   that a wrong length costs one frame;
-- bytes went missing: the frame then reaches into the next one. A header of a *later* frame of the same sensor inside
-  a frame proves it (memory left over from earlier may hold old headers, never future ones), and the search goes on there;
+- bytes went missing: the frame then reaches into the next one. The header of a *later* frame of the same sensor inside
+  a frame proves it (stale memory may hold old headers, never future ones), and reading goes on there;
 - the chain ends at something that is no header.
 
 What comes out depends on the bytes alone, never on how they were cut into chunks.
@@ -70,7 +70,7 @@ class FrameStream:
     def finish(self) -> list[RadarFrame]:
         """Declares the end of the stream and returns the frames that the remaining bytes still hold.
 
-        A frame cut off by the end counts as "truncated". What is fed afterwards is another stream under the same counters.
+        A frame cut off by the end counts as "truncated". What is fed afterwards is another stream; the counters go on.
         """
         frames = self._take(final=True)
         self._last, self._skipped = None, False

@@ -239,7 +239,7 @@ def _decode_points(raw: bytes, payloads: dict[int, tuple[int, int]]) -> Points:
         if length != SIDE_INFO_BYTES * num_points:
             raise FrameError(
                 "bad_tlv",
-                f"TLV {TLV_SIDE_INFO} has {length} bytes, expected {SIDE_INFO_BYTES} for each of {num_points}",
+                f"TLV {TLV_SIDE_INFO} has {length} bytes, expected {SIDE_INFO_BYTES * num_points}",
             )
         side_info = np.frombuffer(raw, "<i2", 2 * num_points, offset).reshape(num_points, 2)
         np.multiply(side_info, np.float32(SIDE_INFO_STEP), out=points[:, Column.SNR :])
