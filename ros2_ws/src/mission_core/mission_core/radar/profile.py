@@ -1,7 +1,7 @@
 """What a radar configuration (.cfg) means: ranges, velocities, timing and bytes per frame.
 
-Follows the firmware's arithmetic (rfparser.c of the SDK 3.x demo): bins are powers of two, velocities refer to the start
-frequency, and the bandwidth that counts is swept while the ADC samples, not over the whole ramp.
+Follows the firmware's arithmetic (rfparser.c of the SDK 3.x demo): bins are powers of two, velocities refer to the
+start frequency, and the bandwidth that counts is swept while the ADC samples, not over the whole ramp.
 """
 
 import math
@@ -17,7 +17,8 @@ from mission_core.radar.tlv import HEADER_BYTES, POINT_BYTES, SIDE_INFO_BYTES, T
 from mission_core.types import Float32Array
 
 SPEED_OF_LIGHT = 299_792_458.0  # [m/s]
-MAX_FREQUENCY = 64e9  # [Hz] of the IWR6843
+MAX_FREQUENCY_GHZ = 64.0  # of the IWR6843
+MAX_CHIRP = 511
 MIN_DOPPLER_BINS = 16  # of the xWR68xx demo since SDK 3.2 (MMWSDK-1565)
 ELEVATION_TX = 2  # chirpCfg mask of the antenna that is not in the azimuth array of the IWR6843ISK
 BITS_PER_BYTE = 10  # on the UART, 8N1
@@ -157,8 +158,8 @@ class RadarProfile:
         num_doppler_bins, rest = divmod(flat.size, self.num_range_bins)
         if rest or not num_doppler_bins:
             raise ConfigurationError(
-                f"{self.name}: heat map has {flat.size} bins, expected {self.num_range_bins} x {self.num_doppler_bins}; "
-                "the radar runs another profile than the one loaded"
+                f"{self.name}: heat map has {flat.size} bins, expected {self.num_range_bins} x "
+                f"{self.num_doppler_bins}; the radar runs another profile than the one loaded"
             )
         growth = 2.0 ** math.ceil(math.log2(self.num_virtual)) / self.num_virtual
         decibel_per_step = np.float32(growth / 256.0 * 20.0 * math.log10(2.0))
@@ -167,7 +168,7 @@ class RadarProfile:
         return magnitudes * decibel_per_step + fft_gain
 
     def bytes_per_frame(self, num_points: int) -> int:
-        """Length of a frame with `num_points` detections; with statistics, TLV 9 of SDK >= 3.4 (36 bytes) is included."""
+        """Length of a frame with `num_points` detections; statistics include TLV 9 (36 bytes) of SDK >= 3.4."""
         objects, range_profile, noise_profile, azimuth, range_doppler, stats = self.gui_monitor
         azimuth_antennas = len(set(self.tx_masks) - {ELEVATION_TX}) * self.num_rx
         profile_bytes = TLV_HEADER_BYTES + 2 * self.num_range_bins
@@ -239,35 +240,18 @@ def parse_profile(text: str, name: str) -> RadarProfile:
     stripped = (line.split("%")[0].split() for line in text.splitlines())
     lines = [_Line(f"{name}, line {number}", tuple(words)) for number, words in enumerate(stripped, 1) if words]
 
-    rx_mask, channel_tx_mask, *_ = _only(lines, "channelCfg", name).numbers()
+    channel_line = _only(lines, "channelCfg", name)
+    rx_mask, tx_mask, *_ = channel_line.numbers()
+    channel_line.check(1 <= rx_mask <= 15 and 1 <= tx_mask <= 7, "masks of receivers 1 to 15, of transmitters 1 to 7")
     frame_line = _only(lines, "frameCfg", name)
-    first_chirp, last_chirp, loops, _, period, *_ = frame_line.numbers()
-    frame_line.check(
-        0 <= first_chirp <= last_chirp <= 511 and loops >= 1 and period > 0, "chirps 0 to 511, loops, period"
-    )
-    chirps = _chirps(lines, int(channel_tx_mask))
-    used = [chirps.get(index) for index in range(round(first_chirp), round(last_chirp) + 1)]
-    masks = tuple(chirp[1] for chirp in used if chirp)
-    frame_line.check(len(masks) == len(used), f"a chirpCfg for each chirp, found chirps {sorted(chirps)}")
-    num_tx = len(set(masks))
-    frame_line.check(
-        all(masks.count(mask) * num_tx == len(masks) for mask in masks), "as many chirps of each transmitter"
-    )
-    profile_ids = {chirp[0] for chirp in used if chirp}
-    frame_line.check(len(profile_ids) == 1, "chirps of one profile only")
-
-    profile_line = _profile_line(lines, profile_ids.pop(), name)
-    _, start, idle, adc_start, ramp_end, _, _, slope, _, samples, rate, _, _, rx_gain, *_ = profile_line.numbers()
-    profile_line.check(min(start, ramp_end, slope, samples, rate) > 0 and idle >= 0, "positive quantities")
-    end_frequency = start * 1e9 + slope * ramp_end * 1e6
-    profile_line.check(
-        end_frequency <= MAX_FREQUENCY, f"a ramp that ends below 64 GHz, not at {end_frequency / 1e9:.3f}"
-    )
-    adc_end = adc_start + samples / rate * 1e3
-    profile_line.check(adc_end <= ramp_end, f"samples within the ramp of {ramp_end:g} us, the last is at {adc_end:.2f}")
+    profile_id, tx_masks = _frame_chirps(frame_line, _chirps(lines, round(tx_mask)))
+    _, _, loops, _, period, *_ = frame_line.numbers()
+    frame_line.check(loops >= 1 and period > 0, "at least one loop and a positive period")
+    profile_line = _profile_line(lines, profile_id, name)
+    _, start, idle, _, ramp_end, _, _, slope, _, samples, rate, _, _, rx_gain, *_ = profile_line.numbers()
 
     chirp_period = (idle + ramp_end) * 1e-6
-    active_ms = len(masks) * loops * chirp_period * 1e3
+    active_ms = len(tx_masks) * loops * chirp_period * 1e3
     frame_line.check(active_ms < period, f"a period longer than its chirps, which take {active_ms:.1f} ms")
     bias_lines = [line for line in lines if line.words[0] == "compRangeBiasAndRxChanPhase"]
     return RadarProfile(
@@ -280,8 +264,8 @@ def parse_profile(text: str, name: str) -> RadarProfile:
         num_adc_samples=round(samples),
         rx_gain=rx_gain,
         num_rx=round(rx_mask).bit_count(),
-        tx_masks=masks,
-        loops=round(loops) * len(masks) // num_tx,
+        tx_masks=tx_masks,
+        loops=round(loops) * len(tx_masks) // len(set(tx_masks)),
         frame_period=period * 1e-3,
         gui_monitor=tuple(round(flag) for flag in _only(lines, "guiMonitor", name).numbers()[1:7]),
         range_bias=bias_lines[-1].numbers()[0] if bias_lines else 0.0,
@@ -293,28 +277,47 @@ def _only(lines: Sequence[_Line], command: str, name: str) -> _Line:
     if not found:
         raise ConfigurationError(f"{name}: no {command}, expected one line: {command} {_USAGE[command]}")
     if len(found) > 1:
-        raise ConfigurationError(
-            f"{found[1].where}: a second {command}, expected one; advanced frames are not supported"
-        )
+        raise ConfigurationError(f"{found[1].where}: a second {command}, expected one: no advanced frames")
     return found[0]
 
 
-def _chirps(lines: Sequence[_Line], channel_tx_mask: int) -> dict[int, tuple[int, int]]:
+def _chirps(lines: Sequence[_Line], enabled: int) -> dict[int, tuple[int, int]]:
     """Profile id and transmitter mask by chirp index."""
     chirps = {}
     for line in lines:
         if line.words[0] == "chirpCfg":
             first, last, profile_id, *_, mask = line.numbers()[:8]
-            enabled = round(mask) & channel_tx_mask
-            line.check(0 <= first <= last <= 511, "chirps 0 to 511")
-            line.check(enabled > 0, f"a transmitter that channelCfg enables (mask {channel_tx_mask})")
-            chirps.update(dict.fromkeys(range(round(first), round(last) + 1), (round(profile_id), enabled)))
+            line.check(0 <= first <= last <= MAX_CHIRP, f"chirps 0 to {MAX_CHIRP}, ascending")
+            line.check(round(mask) & enabled > 0, f"a transmitter that channelCfg enables (mask {enabled})")
+            chirp = round(profile_id), round(mask) & enabled
+            chirps.update(dict.fromkeys(range(round(first), round(last) + 1), chirp))
     return chirps
 
 
+def _frame_chirps(frame_line: _Line, chirps: dict[int, tuple[int, int]]) -> tuple[int, tuple[int, ...]]:
+    """Profile id and the transmitter mask of each chirp of one loop."""
+    first, last, *_ = frame_line.numbers()
+    frame_line.check(0 <= first <= last <= MAX_CHIRP, f"chirps 0 to {MAX_CHIRP}, ascending")
+    indices = range(round(first), round(last) + 1)
+    frame_line.check(all(index in chirps for index in indices), f"a chirpCfg for each chirp, found {sorted(chirps)}")
+    profile_ids = {chirps[index][0] for index in indices}
+    frame_line.check(len(profile_ids) == 1, f"chirps of one profile, found profiles {sorted(profile_ids)}")
+    masks = tuple(chirps[index][1] for index in indices)
+    balanced = len({masks.count(mask) for mask in masks}) == 1
+    frame_line.check(balanced, f"equally many chirps of each transmitter, found masks {masks}")
+    return profile_ids.pop(), masks
+
+
 def _profile_line(lines: Sequence[_Line], profile_id: int, name: str) -> _Line:
+    """The profileCfg in use; the firmware answers a bare "Error -1" to one that the checks here refuse."""
     for line in lines:
         if line.words[0] == "profileCfg" and round(line.numbers()[0]) == profile_id:
+            _, start, idle, adc_start, ramp_end, _, _, slope, _, samples, rate, *_ = line.numbers()
+            line.check(min(start, ramp_end, slope, samples, rate) > 0 and idle >= 0, "positive quantities")
+            end_ghz = start + slope * ramp_end * 1e-3
+            line.check(end_ghz <= MAX_FREQUENCY_GHZ, f"a ramp up to {MAX_FREQUENCY_GHZ:g} GHz, not {end_ghz:.3f}")
+            adc_end = adc_start + samples / rate * 1e3
+            line.check(adc_end <= ramp_end, f"samples within the ramp of {ramp_end:g} us, not up to {adc_end:.2f}")
             return line
     raise ConfigurationError(f"{name}: no profileCfg {profile_id}, expected one: profileCfg {_USAGE['profileCfg']}")
 
