@@ -37,6 +37,7 @@ MAX_UNMATCHED = 60
 POINT_FIELDS = ("x", "y", "z", "doppler", "intensity", "noise")
 """Fields of a cloud in the order of the columns of `Points`."""
 
+_CHANNELS = {"bgr8": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4, "mono8": 1}
 _POINT_FIELD_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}  # sensor_msgs/PointField
 
 
@@ -86,6 +87,10 @@ class BagReader:
     def duration(self) -> float:
         """Time between the first and the last message [s]."""
         return self._reader.duration * 1e-9 if self._reader.message_count else 0.0
+
+    def start_ns(self) -> int:
+        """Time of the first message; 0 when there is none."""
+        return self._reader.start_time if self._reader.message_count else 0
 
     def has(self, topic: str) -> bool:
         """Whether there are messages of `topic` (a relative name)."""
@@ -225,13 +230,16 @@ def image(message: Any) -> ImageArray:
     """(H, W, 3) BGR picture of a sensor_msgs/Image.
 
     Raises:
-        BagError: the encoding is neither bgr8 nor rgb8.
+        BagError: the encoding is none of bgr8, rgb8, bgra8, rgba8, mono8.
     """
-    if message.encoding not in ("bgr8", "rgb8"):
-        raise BagError(f"camera/color/image_raw has encoding {message.encoding!r}; bgr8 or rgb8 is expected")
+    channels = _CHANNELS.get(message.encoding)
+    if channels is None:
+        raise BagError(f"camera/color/image_raw is encoded as {message.encoding!r}; use one of {', '.join(_CHANNELS)}")
     rows = message.data.reshape(message.height, message.step)
-    picture = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
-    return picture if message.encoding == "bgr8" else picture[:, :, ::-1]
+    picture = rows[:, : channels * message.width].reshape(message.height, message.width, channels)
+    if channels == 1:
+        return np.repeat(picture, 3, axis=2)
+    return picture[:, :, 2::-1] if message.encoding.startswith("rgb") else picture[:, :, :3]
 
 
 def camera_model(message: Any) -> CameraModel | None:
