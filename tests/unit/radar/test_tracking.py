@@ -1,4 +1,3 @@
-import importlib.util
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mission_core.errors import ConfigurationError
 from mission_core.geometry import room_to_sensor, sensor_to_room, ti_to_rep103
+from mission_core.radar.stream import FrameStream
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_core.types import NO_TRACK, Float64Array, Mount, Points, TrackedFrame
 
@@ -195,6 +195,13 @@ def test_an_aliased_doppler_does_not_lose_the_person():
     assert distance(frame.tracks[0], path(2.9)) < 0.3
 
 
+def test_furniture_is_no_person():
+    furniture = Walkers(straight((3.0, 0.0), (0.0, 0.0))).frame(0.0)
+    furniture[:, 3] = 0.0
+    tracker = RadarTracker(TrackerConfig(), MOUNT)
+    assert not any(tracker.step(k * FRAME_NS, k, furniture).tracks for k in range(20))
+
+
 def test_time_that_jumps_back_starts_anew_with_new_ids():
     walkers = Walkers(straight((3.0, 0.0), (0.0, 0.0)))
     tracker = RadarTracker(TrackerConfig(), MOUNT)
@@ -268,20 +275,18 @@ def test_agrees_with_the_tracks_of_ti_on_real_points(mission_data):
         apart += [gap for gap in paired if gap < 1.0]
         ours_total, theirs_total = ours_total + len(ours), theirs_total + len(theirs)
         matched, equal = matched + int(np.sum(paired < 1.0)), equal + (len(ours) == len(theirs))
-    # Measured: 96 % of TI's tracks found, 97 % of ours are TI's too, 79 % of frames with as many; 2 cm, 13 cm.
+    # Measured: 96 % of TI's tracks found, 97 % of ours are TI's too, 77 % of frames with as many; 2 cm, 13 cm.
     assert matched / theirs_total > 0.9
     assert matched / ours_total > 0.9
     assert equal / (k + 1) > 0.7
     median, most = np.percentile(apart, [50, 95])
     assert median < 0.05
-    assert len(ids) <= 8  # measured 6; two of the four were lost while they stood
     assert most < 0.25
+    assert len(ids) <= 8  # measured 6; two of the four were lost while they stood
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mission_core.radar.stream") is None, reason="radar.stream has not landed")
-def test_finds_the_person_of_the_doors_capture(mission_data):
-    from mission_core.radar.stream import FrameStream
-
+def test_follows_what_moves_in_the_doors_capture(mission_data):
+    """No truth is known; the chip reports two azimuths for most detections, so half of these tracks are mirror images."""
     path = mission_data / "uart_captures" / "ti_doors_xwr68xx_processed_stream.dat"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
@@ -291,5 +296,10 @@ def test_finds_the_person_of_the_doors_capture(mission_data):
         tracker.step(frame.frame_number * FRAME_NS, frame.frame_number, frame.points)
         for frame in [*stream.feed(path.read_bytes()), *stream.finish()]
     ]
-    assert any(frame.tracks for frame in frames)
-    print([len(f.tracks) for f in frames], {t.track_id for f in frames for t in f.tracks})
+    assert len(frames) == 101
+    still = [frame for frame in frames if frame.frame_number < 219]  # only static reflections, Doppler 0
+    assert sum(len(frame.points) for frame in still) > 50
+    assert not any(frame.tracks for frame in still)
+    busy = [frame for frame in frames if 240 <= frame.frame_number < 260]
+    assert all(frame.tracks for frame in busy)
+    assert max(track.age for track in frames[-1].tracks) > 2.0

@@ -32,6 +32,8 @@ class TrackerConfig:
         clustering: which detections belong together.
         body_radius: detections this close to a track's centre on the floor are of the same body [m]; half a stride
             and an arm's swing, less than the distance of people side by side.
+        moving_speed: a track starts only where a detection has at least this radial speed [m/s]; walls and furniture,
+            which appear when the radar does not remove static clutter, have none.
         gate: largest squared Mahalanobis distance between a track's prediction and its cluster's centre [1]; 9.21
             holds 99 % of a Gaussian in two dimensions.
         confirm_hits: a new track is published once it was seen in this many frames ...
@@ -50,6 +52,7 @@ class TrackerConfig:
 
     clustering: ClusterConfig = field(default_factory=ClusterConfig)
     body_radius: float = 0.6
+    moving_speed: float = 0.1
     gate: float = 9.21
     confirm_hits: int = 4
     confirm_window: int = 6
@@ -63,7 +66,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         for name in (
-            *("body_radius", "gate", "coast_time", "recent_time", "acceleration_density"),
+            *("body_radius", "moving_speed", "gate", "coast_time", "recent_time", "acceleration_density"),
             *("start_speed_deviation", "range_deviation", "azimuth_deviation_deg", "doppler_deviation"),
         ):
             if not getattr(self, name) > 0:
@@ -139,7 +142,7 @@ class RadarTracker:
             nearest = self._nearest(xy[members].mean(axis=0))
             if nearest is not None:
                 shares[nearest].append(members)
-            elif len(members) >= self._config.clustering.min_points and len(members) > 1:
+            elif len(members) > 1 and np.abs(room[members, Column.DOPPLER]).max() >= self._config.moving_speed:
                 self._tracks.append(_Target(self._next_id, self._config, stamp_ns, room[members]))
                 self._next_id += 1
                 shares.append([members])
