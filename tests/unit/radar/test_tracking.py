@@ -286,7 +286,7 @@ def test_agrees_with_the_tracks_of_ti_on_real_points(mission_data):
 
 
 def test_follows_what_moves_in_the_doors_capture(mission_data):
-    """No truth is known; the chip reports two azimuths for most detections, so half of these tracks are mirror images."""
+    """No truth is known; the chip reports two azimuths for most detections, so half of these tracks are images."""
     path = mission_data / "uart_captures" / "ti_doors_xwr68xx_processed_stream.dat"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
