@@ -13,6 +13,7 @@ HEADER = "# Made by `make lock` from requirements.in: do not edit.\n"
 
 
 def main() -> None:
+    """Writes the file."""
     pins = set()
     for distribution in distributions():
         assert isinstance(distribution, PathDistribution)

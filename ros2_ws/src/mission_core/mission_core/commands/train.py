@@ -1,0 +1,28 @@
+"""`mission train CONFIG`: trains a network on simulated people; continues where it was interrupted."""
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("config", type=Path, help="settings, e.g. config/train/reid_small.yaml")
+    parser.add_argument("-o", "--output", type=Path, help="directory of the run (default: runs/<name>)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes that simulate people (default: one per core)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command."""
+    from mission_core.train import Trainer, load_config
+
+    config = load_config(arguments.config)
+    output = arguments.output or Path("runs") / config.name
+    best = Trainer(config, output, workers=arguments.workers).run()
+    print(f"best weights: {best}; export them with `mission export {output} models/{config.name}`")
+    return 0

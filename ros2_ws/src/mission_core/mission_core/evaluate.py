@@ -1,0 +1,139 @@
+"""Honest evaluation of re-identification.
+
+Query: one radar clip. Gallery: the clips of enrolled people, never from the query's own walk. Every pair of query and
+clip is scored; identity score = best clip. The truth enters only after all scores are made, here and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+
+from mission_core.metrics import Interval, bootstrap_cmc, cmc, mean_average_precision, ranks_of_truth
+from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.processing import RadarClip
+from mission_core.types import Float32Array, Float64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Identification:
+    """Scores of all queries against all people, and the truth.
+
+    Attributes:
+        distances: (Q, P) distance of query q to the best clip of person p.
+        truth: (Q,) index of the person who walked.
+    """
+
+    distances: Float64Array
+    truth: NDArray[np.int64]
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """(Q,) rank of the true person, 1 = first."""
+        return ranks_of_truth(-self.distances, self.truth)
+
+    @property
+    def num_people(self) -> int:
+        """P."""
+        return self.distances.shape[1]
+
+    def top(self, k: int) -> Interval:
+        """CMC at k with its 95 % interval over identities."""
+        return bootstrap_cmc(self.ranks, self.truth, k)
+
+    def top_among(self, k: int, candidates: int) -> float:
+        """CMC at k in a gallery of `candidates` people, averaged exactly over all such galleries with the truth in."""
+        better = self.ranks - 1
+        return float(hypergeom.cdf(k - 1, self.num_people - 1, better, candidates - 1).mean())
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for a card or a report."""
+        top1, top5 = self.top(1), self.top(5)
+        return {
+            "people": self.num_people,
+            "queries": len(self.truth),
+            "top1": round(top1.value, 4),
+            "top1_95": [round(top1.low, 4), round(top1.high, 4)],
+            "top5": round(top5.value, 4),
+            "top5_95": [round(top5.low, 4), round(top5.high, 4)],
+            "top10": round(cmc(self.ranks, 10), 4),
+            "mAP": round(mean_average_precision(self.ranks), 4),
+            "chance_top1": round(1 / self.num_people, 4),
+            "chance_top5": round(min(5 / self.num_people, 1.0), 4),
+            "top1_among_10": round(self.top_among(1, 10), 4),
+            "top5_among_10": round(self.top_among(5, 10), 4),
+        }
+
+
+def best_per_person(distances: Float64Array, owner: NDArray[np.int64]) -> Float64Array:
+    """Distances (Q, K) to clips, clip k of person owner[k], to distances (Q, P) to each person's best clip."""
+    return np.stack([distances[:, owner == person].min(axis=1) for person in range(owner.max() + 1)], axis=1)
+
+
+def score_queries(
+    model: ReidModel, clips: Sequence[RadarClip], features: Float32Array, owner: NDArray[np.int64], *, batch: int = 16
+) -> Float64Array:
+    """Distance (Q, P) of every query to every person. There is no argument through which a label could reach it.
+
+    Args:
+        model: the network.
+        clips: Q queries.
+        features: (K, T, D) of the enrolled clips.
+        owner: (K,) index 0..P-1 of the person each enrolled clip belongs to.
+        batch: queries scored at once; memory grows with batch * K.
+    """
+    rows = [model.distances(clips[i : i + batch], features) for i in range(0, len(clips), batch)]
+    return best_per_person(np.concatenate(rows), owner)
+
+
+def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64], seed: int = 0) -> list[RadarClip]:
+    """Null-modality control: hands every query the radar clip of somebody else. Accuracy must fall to chance."""
+    order = np.argsort(truth, kind="stable")
+    counts = np.bincount(truth)
+    offset = int(np.random.default_rng(seed).integers(counts.max(), len(truth) - counts.max() + 1))
+    shuffled: list[RadarClip] = list(clips)
+    for place, query in enumerate(order):
+        shuffled[query] = clips[order[(place + offset) % len(order)]]
+    return shuffled
+
+
+def fit_calibration(
+    distances: Float64Array, truth: NDArray[np.int64], *, candidates: int = 10, seed: int = 0
+) -> tuple[float, float]:
+    """Fits `sharpness` and `unknown_logit` of the network by maximum likelihood on validation people.
+
+    Galleries of `candidates` people are drawn for every query, half of them without the person who walked, for whom
+    "unknown" is then the right answer.
+
+    Args:
+        distances: (Q, P) of validation queries to validation people.
+        truth: (Q,) their true person.
+        candidates: size of the drawn galleries; a larger gallery in use makes "unknown" a little too rare.
+        seed: of the draw.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
+    rng = np.random.default_rng(seed)
+    rows, targets = [], []
+    for query, person in enumerate(truth):
+        others = np.delete(np.arange(distances.shape[1]), person)
+        for enrolled in (True, False):
+            size = candidates - 1 if enrolled else candidates
+            drawn = rng.choice(others, size, replace=False)
+            gallery = np.concatenate([[person], drawn]) if enrolled else drawn
+            rows.append(distances[query, gallery])
+            targets.append(0 if enrolled else candidates)
+    drawn_distances, target = np.array(rows), np.array(targets)
+
+    def negative_log_likelihood(parameters: Float64Array) -> float:
+        sharpness, unknown = np.exp(parameters[0]), parameters[1]
+        logits = np.column_stack([-sharpness * drawn_distances, np.full(len(drawn_distances), unknown)])
+        return float(-(logits[np.arange(len(logits)), target] - logsumexp(logits, axis=1)).mean())
+
+    start = np.array([np.log(10.0), -10.0 * float(np.median(drawn_distances.min(axis=1)))])
+    found = minimize(negative_log_likelihood, start, method="Nelder-Mead", options={"maxiter": 2000})
+    return float(np.exp(found.x[0])), float(found.x[1])

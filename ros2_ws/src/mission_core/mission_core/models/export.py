@@ -1,0 +1,150 @@
+"""From a training result to a model that the nodes load: frozen TorchScript and a card with honest figures."""
+
+import dataclasses
+import datetime
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from mission_core import __version__
+from mission_core.data.walks import load_seeds, protocol
+from mission_core.errors import ModelError
+from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.models.reid.model import CARD, KIND, WEIGHTS, ReidModel, sha256_of
+from mission_core.models.reid.network import MissionNetwork
+from mission_core.sim.scenario import COHORT_SIZE
+from mission_core.train import TrainConfig, load_config
+
+log = logging.getLogger(__name__)
+
+EXPORTED = ["encode_radar", "encode_vision", "fuse", "embed", "distances", "probabilities"]
+PARITY = 1e-4
+"""Largest difference between the trained and the exported network that is accepted."""
+LIMITS = """\
+Trained and tested on simulated people only: radar and camera come from the simulator of this repository, whose physics
+is simple. Nothing is claimed about real people. Two seconds of walking carry little identity; read the figures."""
+
+
+def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
+    """Exports the best checkpoint of a training run and tests it on the test cohort.
+
+    Args:
+        run: directory of `mission train`.
+        output: directory to write `model.pt` and `card.yaml` into.
+        workers: processes that simulate the test cohort, if it was not simulated before.
+
+    Raises:
+        ModelError: the run has no calibrated result, or the exported network differs from the trained one.
+    """
+    config = load_config(run / "config.yaml")
+    network, saved = _trained(run, config)
+    details = {
+        "training": {**_plain(dataclasses.asdict(config)), "best_step": saved["step"]},
+        "validation": saved["validation"],
+    }
+    model = write_model(network, config.name, output, details)
+    _write(output / CARD, {**model.card, "test": cohort_figures(model, config, workers)})
+    return ReidModel.load(output)
+
+
+def write_model(network: MissionNetwork, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
+    """Writes frozen TorchScript and its card, after checking that it computes what the network does.
+
+    Raises:
+        ModelError: the exported network differs from the given one.
+    """
+    network = network.eval()
+    scripted = torch.jit.freeze(torch.jit.script(network), preserved_attrs=EXPORTED)
+    _check_parity(network, scripted)
+    output.mkdir(parents=True, exist_ok=True)
+    torch.jit.save(scripted, str(output / WEIGHTS))
+    _write(output / CARD, {**_card(name, network, sha256_of(output / WEIGHTS)), **details})
+    return ReidModel.load(output)
+
+
+def cohort_figures(model: ReidModel, config: TrainConfig, workers: int) -> dict[str, Any]:
+    """Figures on the 58 simulated test people, whom no training has seen, with the null-modality control."""
+    people = [p for p in load_seeds(range(COHORT_SIZE), config.data, workers) if p.radar and p.camera]
+    test = protocol(people, model.num_frames, model.num_points)
+    features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
+    shuffled = shuffle_between_people(test.queries, test.truth)
+    honest, null = (
+        Identification(score_queries(model, queries, features, test.owner), test.truth).summary()
+        for queries in (test.queries, shuffled)
+    )
+    return {
+        "protocol": "query: the last 2 s of a radar walk with three people in the room; gallery: 3 camera clips of 2 s "
+        "per person, of other walks; every pair is scored; intervals bootstrapped over people",
+        "command": "mission export",
+        **honest,
+        "null_modality_control": {key: null[key] for key in ("top1", "top1_95", "top5", "top5_95")},
+    }
+
+
+def _trained(run: Path, config: TrainConfig) -> tuple[MissionNetwork, dict[str, Any]]:
+    path = run / "best.pt"
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: run `mission train` to its first validation")
+    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if not saved.get("calibrated"):
+        raise ModelError(f"{path} is not calibrated: the training was interrupted; run `mission train` again to end it")
+    network = MissionNetwork(config.network)
+    network.load_state_dict(saved["network"])
+    return network, saved
+
+
+@torch.inference_mode()
+def _check_parity(network: MissionNetwork, scripted: torch.jit.ScriptModule) -> None:
+    config = network.config
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(2, config.num_frames, config.num_points, 5, generator=generator)
+    present = torch.rand(points.shape[:-1], generator=generator) < 0.5
+    frames = torch.ones(points.shape[:2], dtype=torch.bool)
+    crops = torch.randint(0, 256, (3, config.num_frames, 96, 64, 3), dtype=torch.uint8, generator=generator)
+    geometry = torch.randn(3, config.num_frames, 4, generator=generator)
+    inputs = (points, present, frames, crops, geometry)
+    difference = float((network(*inputs) - scripted(*inputs)).abs().max())
+    if not difference < PARITY:
+        raise ModelError(f"the exported network differs from the trained one by {difference:.2g}, expected < {PARITY}")
+    log.info("exported and trained network differ by at most %.1e", difference)
+
+
+def _card(name: str, network: MissionNetwork, sha256: str) -> dict[str, Any]:
+    config = network.config
+    return {
+        "name": name,
+        "kind": KIND,
+        "sha256": sha256,
+        "mission_version": __version__,
+        "date": datetime.date.today().isoformat(),
+        "license": "Apache-2.0",
+        "made_by": [
+            f"mission train config/train/{name}.yaml --output runs/{name}",
+            f"mission export runs/{name} models/{name}",
+        ],
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "input": {
+            "num_frames": config.num_frames,
+            "frame_rate_hz": config.frame_rate,
+            "num_points": config.num_points,
+            "radar": "x, y relative to the track along and left of the line of sight [m], z above the floor [m], "
+            "SNR [dB], radial velocity [m/s]",
+            "camera": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",
+        },
+        "limits": LIMITS,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _write(path: Path, card: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(card, sort_keys=False, width=110, allow_unicode=True))

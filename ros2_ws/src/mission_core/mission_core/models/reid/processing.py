@@ -1,0 +1,80 @@
+"""From tracked detections to what the network reads. The same code prepares training data and live queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mission_core.types import Column, Float32Array, Float64Array, Points
+
+POINT_COLUMNS = (Column.X, Column.Y, Column.Z, Column.SNR, Column.DOPPLER)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RadarClip:
+    """Network input of one track's last T frames; frames that do not exist yet stand first and are absent.
+
+    Attributes:
+        points: (T, N, 5) float32 x, y [m] relative to the track, z [m] above the floor, SNR [dB], velocity [m/s].
+        present: (T, N) bool, which points exist.
+        frames: (T,) bool, which frames exist (a frame without points exists).
+    """
+
+    points: Float32Array
+    present: NDArray[np.bool_]
+    frames: NDArray[np.bool_]
+
+
+def line_of_sight(position: Float64Array) -> Float64Array:
+    """(2, 2) rotation from the room's x, y to axes along and left of the line of sight to `position` (2,)."""
+    distance = max(float(np.hypot(position[0], position[1])), 1e-6)
+    cos, sin = position[0] / distance, position[1] / distance
+    return np.array([[cos, sin], [-sin, cos]])
+
+
+def frame_points(points: Points, position: Float64Array, num_points: int) -> Float32Array:
+    """Points of one track in one frame, as the network sees them.
+
+    Deviation from the paper, which feeds absolute positions: x runs along the line of sight from the track's centre and
+    y to its left. Doppler is measured along that line, and where in the room somebody walks says nothing about who it
+    is; z stays absolute, since height does.
+
+    Args:
+        points: (M, 6) detections of the track in the room frame.
+        position: (2 or 3,) centre of the track in the room frame [m].
+        num_points: N, of which the strongest are kept.
+
+    Returns:
+        (min(M, N), 5) float32.
+    """
+    if len(points) > num_points:
+        points = points[np.argsort(-points[:, Column.SNR], kind="stable")[:num_points]]
+    selected = points[:, POINT_COLUMNS].astype(np.float32)
+    selected[:, :2] = (selected[:, :2] - position[:2]) @ line_of_sight(position).T
+    return selected
+
+
+def radar_clip(frames: Sequence[Float32Array], num_frames: int, num_points: int) -> RadarClip:
+    """Pads the newest `num_frames` results of `frame_points` to the network's fixed shape."""
+    newest = frames[-num_frames:]
+    points = np.zeros((num_frames, num_points, 5), np.float32)
+    present = np.zeros((num_frames, num_points), bool)
+    exists = np.zeros(num_frames, bool)
+    for row, frame in enumerate(newest, start=num_frames - len(newest)):
+        points[row, : len(frame)] = frame
+        present[row, : len(frame)] = True
+        exists[row] = True
+    return RadarClip(points, present, exists)
+
+
+def body_frame(joints: Float64Array, sensor: Float64Array) -> Float32Array:
+    """Joints (T, 32, 3) of a room frame as seen by a sensor standing at `sensor` (2,): the target of the pose heads.
+
+    Origin on the floor beneath the pelvis, x along the line of sight away from the sensor, y left, z up.
+    """
+    pelvis = joints[:, 0, :2]
+    result = joints.astype(np.float32)
+    for row, position in enumerate(pelvis):
+        result[row, :, :2] = (joints[row, :, :2] - position) @ line_of_sight(position - sensor).T
+    return result

@@ -1,0 +1,45 @@
+"""The offline composition of what the nodes run: radar frames in, tracks and ranked identities out. No DDS."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mission_core.data.bags import BagReader
+from mission_core.errors import FrameError
+from mission_core.models.reid.ranking import Reidentifier
+from mission_core.radar.tlv import decode_frame
+from mission_core.radar.tracking import RadarTracker
+from mission_core.types import Ranking, TrackedFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Perceived:
+    """What was made of one radar frame: the tracks, and one ranking for each of them."""
+
+    tracked: TrackedFrame
+    rankings: tuple[Ranking, ...]
+
+
+class Pipeline:
+    """Tracker and re-identification, chained as the nodes chain them."""
+
+    def __init__(self, tracker: RadarTracker, reidentifier: Reidentifier) -> None:
+        self.tracker = tracker
+        self.reidentifier = reidentifier
+        self.bad_frames = 0
+
+    def step(self, stamp_ns: int, raw: bytes) -> Perceived | None:
+        """Takes one raw radar frame; None, and counted, when its bytes are no valid frame."""
+        try:
+            frame = decode_frame(raw)
+        except FrameError:
+            self.bad_frames += 1
+            return None
+        tracked = self.tracker.step(stamp_ns, frame.frame_number, frame.points)
+        return Perceived(tracked, tuple(self.reidentifier.step(tracked)))
+
+    def run(self, bag: BagReader) -> Iterator[Perceived]:
+        """Everything that can be derived from a recording's raw radar frames."""
+        for stamp_ns, raw in bag.radar_frames():
+            perceived = self.step(stamp_ns, raw)
+            if perceived is not None:
+                yield perceived

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from mission_core.errors import ModelError
+from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.network import MissionNetwork
+from mission_core.models.reid.processing import RadarClip
+from mission_core.paths import share_directory
+from mission_core.types import Snippet
+
+
+def snippet(seed: int = 0, frames: int = 6) -> Snippet:
+    rng = np.random.default_rng(seed)
+    crops = rng.integers(0, 256, (frames, 96, 64, 3), dtype=np.uint8)
+    return Snippet(crops, rng.normal(size=(frames, 4)).astype(np.float32), np.arange(frames) * 10**8)
+
+
+def radar(seed: int = 0) -> RadarClip:
+    rng = np.random.default_rng(seed)
+    return RadarClip(rng.normal(size=(6, 8, 5)).astype(np.float32), rng.random((6, 8)) < 0.5, np.ones(6, bool))
+
+
+@pytest.fixture
+def directory(model: ReidModel, network: MissionNetwork, tmp_path: Path) -> Path:
+    from mission_core.models.export import write_model
+
+    assert write_model(network, "tiny", tmp_path / "tiny", {}).name == model.name
+    return tmp_path / "tiny"
+
+
+def test_exported_model_computes_what_the_network_does(model: ReidModel, network: MissionNetwork) -> None:
+    clips, snippets = [radar(0), radar(1)], [snippet(2), snippet(3), snippet(4)]
+    features = np.stack([model.encode_clip(s) for s in snippets])
+    with torch.inference_mode():
+        expected = network(
+            torch.from_numpy(np.stack([c.points for c in clips])),
+            torch.from_numpy(np.stack([c.present for c in clips])),
+            torch.from_numpy(np.stack([c.frames for c in clips])),
+            torch.from_numpy(np.stack([s.crops for s in snippets])),
+            torch.from_numpy(np.stack([s.geometry for s in snippets])),
+        )
+    np.testing.assert_allclose(model.distances(clips, features), expected.numpy(), atol=1e-5)
+
+
+def test_nothing_to_score_gives_an_empty_table(model: ReidModel) -> None:
+    assert model.distances([], np.zeros((3, 6, 16), np.float32)).shape == (0, 3)
+    assert model.distances([radar()], np.zeros((0, 6, 16), np.float32)).shape == (1, 0)
+
+
+def test_snippet_of_another_length_is_refused(model: ReidModel) -> None:
+    with pytest.raises(ModelError, match="reads 6 frames, the snippet has 5"):
+        model.encode_clip(snippet(frames=5))
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"card\.yaml does not exist"):
+        ReidModel.load(tmp_path)
+
+
+def test_altered_weights_are_refused(directory: Path) -> None:
+    with (directory / "model.pt").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ModelError, match=r"model\.pt has SHA-256 .* its card says"):
+        ReidModel.load(directory)
+
+
+def test_model_of_another_kind_is_refused(directory: Path) -> None:
+    card = yaml.safe_load((directory / "card.yaml").read_text())
+    (directory / "card.yaml").write_text(yaml.safe_dump({**card, "kind": "mra_net"}))
+    with pytest.raises(ModelError, match="kind 'mra_net', expected 'reid'"):
+        ReidModel.load(directory)
+
+
+def test_broken_card_is_refused(directory: Path) -> None:
+    (directory / "card.yaml").write_text("kind: [reid")
+    with pytest.raises(ModelError, match="no model card"):
+        ReidModel.load(directory)
+
+
+def test_shipped_model_is_the_one_its_card_describes() -> None:
+    model = ReidModel.load(share_directory() / "models" / "reid_small")
+    test = model.card["test"]
+    assert test["people"] > 50
+    assert test["chance_top1"] == pytest.approx(1 / test["people"], abs=1e-3)
+    low, high = test["null_modality_control"]["top1_95"]
+    assert low <= test["chance_top1"] <= high

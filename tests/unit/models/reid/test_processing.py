@@ -1,0 +1,54 @@
+import numpy as np
+
+from mission_core.models.reid.processing import body_frame, frame_points, radar_clip
+from mission_core.types import Column
+
+
+def cloud(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, 6)).astype(np.float32)
+
+
+def test_points_are_relative_to_the_track_along_the_line_of_sight() -> None:
+    points = np.zeros((1, 6), np.float32)
+    points[0, :3] = (0.0, 3.5, 1.2)  # half a metre behind a person who stands 3 m to the left of the radar
+    points[0, Column.SNR], points[0, Column.DOPPLER] = 20.0, -1.5
+    features = frame_points(points, np.array([0.0, 3.0, 1.0]), 8)
+    np.testing.assert_allclose(features, [[0.5, 0.0, 1.2, 20.0, -1.5]], atol=1e-6)
+
+
+def test_where_a_person_walks_does_not_show() -> None:
+    ahead = cloud(5)
+    turned = ahead.copy()
+    turned[:, 0], turned[:, 1] = -ahead[:, 1], ahead[:, 0]  # the scene, a quarter turn to the left
+    straight = frame_points(ahead, np.array([4.0, 0.5, 1.0]), 8)
+    left = frame_points(turned, np.array([-0.5, 4.0, 1.0]), 8)
+    np.testing.assert_allclose(left, straight, atol=1e-5)
+
+
+def test_strongest_points_are_kept() -> None:
+    points = cloud(20)
+    kept = frame_points(points, np.array([3.0, 0.0, 1.0]), 4)
+    assert sorted(kept[:, 3]) == sorted(points[:, Column.SNR])[-4:]
+
+
+def test_short_and_empty_histories_are_padded_in_front() -> None:
+    frames = [np.ones((2, 5), np.float32), np.zeros((0, 5), np.float32), np.ones((3, 5), np.float32)]
+    clip = radar_clip(frames, 5, 4)
+    assert clip.frames.tolist() == [False, False, True, True, True]
+    assert clip.present.sum(axis=1).tolist() == [0, 0, 2, 0, 3]
+    assert clip.points.shape == (5, 4, 5)
+
+
+def test_only_the_newest_frames_are_used() -> None:
+    frames = [np.full((1, 5), i, np.float32) for i in range(9)]
+    assert radar_clip(frames, 3, 2).points[:, 0, 0].tolist() == [6.0, 7.0, 8.0]
+
+
+def test_body_frame_looks_the_same_from_wherever_the_sensor_sees_it() -> None:
+    joints = np.random.default_rng(0).normal(size=(4, 32, 3))
+    sensor = np.array([5.0, -2.0])
+    turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    seen = body_frame(joints, sensor)
+    np.testing.assert_allclose(body_frame(joints @ turn.T, turn[:2, :2] @ sensor), seen, atol=1e-5)
+    np.testing.assert_allclose(seen[:, 0, :2], 0.0, atol=1e-5)
+    np.testing.assert_allclose(seen[:, :, 2], joints[:, :, 2], atol=1e-6)

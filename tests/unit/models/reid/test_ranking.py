@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from mission_core.errors import GalleryModelMismatch
+from mission_core.gallery.store import Clip
+from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.ranking import Reidentifier
+from mission_core.types import Ranking, Track, TrackedFrame
+
+MIN_FRAMES, STRIDE = 4, 3
+
+
+def clip(person: str, seed: int, frames: int = 6) -> Clip:
+    features = np.random.default_rng(seed).normal(size=(frames, 16)).astype(np.float32)
+    return Clip(person_id=person, clip_id=f"{person}-{seed}", features=features, enrolled_ns=0)
+
+
+def frame(number: int, tracks: tuple[int, ...], seed: int = 0) -> TrackedFrame:
+    rng = np.random.default_rng((seed, number))
+    zeros = np.zeros(3)
+    found = tuple(Track(i, np.array([3.0, float(i), 1.0]), zeros, zeros, np.ones(4), 1.0, 5, 0) for i in tracks)
+    points = rng.normal(size=(5 * len(tracks), 6)).astype(np.float32)
+    labels = np.repeat(np.array(tracks, np.int32), 5)
+    return TrackedFrame(number * 10**8, number, found, points, labels)
+
+
+@pytest.fixture
+def reidentifier(model: ReidModel) -> Reidentifier:
+    result = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+    result.set_gallery([clip("P01", 1), clip("P00", 2), clip("P01", 3)])
+    return result
+
+
+def run(reidentifier: Reidentifier, numbers: range, tracks: tuple[int, ...] = (7,)) -> list[list[Ranking]]:
+    return [reidentifier.step(frame(number, tracks)) for number in numbers]
+
+
+def test_first_frames_are_collected_without_an_opinion(reidentifier: Reidentifier) -> None:
+    results = run(reidentifier, range(MIN_FRAMES))
+    assert [r[0].frames_used for r in results] == [1, 2, 3, 4]
+    assert [bool(r[0].candidates) for r in results] == [False, False, False, True]
+    assert results[0][0].unknown == 1.0
+
+
+def test_ranking_is_sorted_sums_to_one_and_has_each_person_once(reidentifier: Reidentifier) -> None:
+    ranking = run(reidentifier, range(10))[-1][0]
+    scores = [candidate.score for candidate in ranking.candidates]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) + ranking.unknown == pytest.approx(1.0, abs=1e-6)
+    assert sorted(c.person_id for c in ranking.candidates) == ["P00", "P01"]
+
+
+def test_person_counts_by_their_best_clip(reidentifier: Reidentifier, model: ReidModel) -> None:
+    ranking = run(reidentifier, range(10))[-1][0]
+    chosen = next(c for c in ranking.candidates if c.person_id == "P01")
+    alone = {}
+    for seed in (1, 3):
+        single = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+        single.set_gallery([clip("P01", seed)])
+        alone[f"P01-{seed}"] = run(single, range(10))[-1][0].candidates[0].distance
+    assert chosen.clip_id == min(alone, key=alone.__getitem__)
+    assert chosen.distance == pytest.approx(min(alone.values()), abs=1e-5)
+
+
+def test_rankings_are_renewed_when_the_frame_counter_passes_the_stride(reidentifier: Reidentifier) -> None:
+    results = [r[0] for r in run(reidentifier, range(20))]
+    renewed = [n for n in range(MIN_FRAMES, 20) if results[n] is not results[n - 1]]
+    assert renewed == [6, 9, 12, 15, 18]
+
+
+def test_rankings_do_not_depend_on_where_a_recording_begins(model: ReidModel) -> None:
+    results = []
+    for first in (0, 5):
+        reidentifier = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+        reidentifier.set_gallery([clip("P00", 1), clip("P01", 2)])
+        results.append(run(reidentifier, range(first, 20))[-1][0])
+    assert results[0] == results[1]
+
+
+def test_tracks_that_ended_are_forgotten(reidentifier: Reidentifier) -> None:
+    run(reidentifier, range(10), (7, 8))
+    assert [r.track_id for r in reidentifier.step(frame(10, (8,)))] == [8]
+    assert reidentifier.step(frame(11, (7, 8)))[0].frames_used == 1
+
+
+def test_empty_gallery_leaves_everybody_unknown(model: ReidModel) -> None:
+    ranking = run(Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES), range(10))[-1][0]
+    assert (ranking.candidates, ranking.unknown) == ((), 1.0)
+    assert ranking.frames_used == 6
+
+
+def test_new_gallery_counts_from_the_next_frame(reidentifier: Reidentifier) -> None:
+    run(reidentifier, range(13))
+    reidentifier.set_gallery([clip("P09", 9)])
+    ranking = reidentifier.step(frame(13, (7,)))[0]
+    assert [c.person_id for c in ranking.candidates] == ["P09"]
+
+
+def test_features_of_another_length_are_refused(reidentifier: Reidentifier) -> None:
+    with pytest.raises(GalleryModelMismatch, match="features of 4 frames"):
+        reidentifier.set_gallery([clip("P00", 1, frames=4)])
