@@ -52,7 +52,11 @@ class BagWriter:
                 f"{self._directory} is there: another recorder writes {path} right now, or one was killed. Save "
                 f"what it wrote with `mission record --recover {path}`, or choose another name with --output."
             )
-        self._writer = _open_writer(self._directory / path.name)
+        self._writer = _make_writer(self._directory / path.name)
+        try:
+            self._writer.open()
+        except OSError as error:
+            raise BagError(f"{path} cannot be written: {error}") from error
         self._typestore = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[str, Connection] = {}
         self._pending: deque[tuple[str, int, bytes]] = deque()
@@ -169,7 +173,7 @@ def recover(path: Path) -> int:
     shutil.rmtree(rescued.parent, ignore_errors=True)  # of a recovery that was interrupted itself
     _complete(leftover)
     try:
-        with AnyReader([leftover]) as reader, _open_writer(rescued) as writer:
+        with AnyReader([leftover]) as reader, _make_writer(rescued) as writer:
             connections = {
                 c.id: writer.add_connection(
                     c.topic,
@@ -208,13 +212,9 @@ def register_type(typestore: Typestore, message_type: str) -> None:
     raise BagError(f"{message_type} cannot be recorded: {package}'s message definitions are in none of {prefixes}")
 
 
-def _open_writer(path: Path) -> Writer:
+def _make_writer(path: Path) -> Writer:
     writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
     writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-    try:
-        writer.open()
-    except OSError as error:
-        raise BagError(f"{path} cannot be written: {error}") from error
     return writer
 
 

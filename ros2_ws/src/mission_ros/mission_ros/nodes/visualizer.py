@@ -37,6 +37,7 @@ class Visualizer(Node):
         self._trail_length = parameter(self, "trail_length", 100)
         self._trails: dict[int, deque[Float64Array]] = {}
         self._bodies: set[int] = set()
+        self._has_bodies = False
         self._rankings: dict[int, Ranking] = {}
         self._camera: CameraInfo | None = None
         self._camera_inputs: list[Subscriber] = []
@@ -73,6 +74,7 @@ class Visualizer(Node):
         return gone
 
     def _on_bodies(self, message: BodyArray) -> None:
+        self._has_bodies = True
         bodies = conversions.bodies_from_msg(message)
         seen = {body.body_id for body in bodies}
         shown = markers.skeleton_markers(bodies, message.header)
@@ -87,17 +89,21 @@ class Visualizer(Node):
     def _on_viewers(self, event: QoSPublisherMatchedInfo) -> None:
         """Takes pictures (41 MB/s) off the wire only while somebody looks at the result."""
         if event.current_count and not self._camera_inputs:
-            self._camera_inputs = [
-                Subscriber(self, Image, "camera/color/image_raw", qos_profile=SENSOR_SUBSCRIBER),
-                Subscriber(self, BodyArray, "camera/bodies", qos_profile=SENSOR_SUBSCRIBER),
-            ]
-            TimeSynchronizer(self._camera_inputs, 5).registerCallback(self._on_picture)
+            image = Subscriber(self, Image, "camera/color/image_raw", qos_profile=SENSOR_SUBSCRIBER)
+            bodies = Subscriber(self, BodyArray, "camera/bodies", qos_profile=SENSOR_SUBSCRIBER)
+            image.registerCallback(self._on_picture_alone)
+            TimeSynchronizer([image, bodies], 5).registerCallback(self._on_picture)
+            self._camera_inputs = [image, bodies]
         elif not event.current_count:
             for subscriber in self._camera_inputs:
                 self.destroy_subscription(subscriber.sub)
             self._camera_inputs = []
 
-    def _on_picture(self, image: Image, bodies: BodyArray) -> None:
+    def _on_picture_alone(self, image: Image) -> None:
+        if not self._has_bodies:  # a camera without body tracking
+            self._on_picture(image, None)
+
+    def _on_picture(self, image: Image, bodies: BodyArray | None) -> None:
         now = time.monotonic()
         if now - self._last_image < self._image_period:
             return
@@ -108,5 +114,9 @@ class Visualizer(Node):
 
 
 def main() -> None:
-    """Runs the node until SIGINT or SIGTERM."""
+    """Runs the node."""
     run(Visualizer)
+
+
+if __name__ == "__main__":
+    main()
