@@ -1,9 +1,11 @@
 """Where people are in a picture, as boxes (x, y, width, height) in pixels, and following one of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mission_core.types import CameraFrame, Float32Array, ImageArray
 
@@ -13,69 +15,97 @@ LOST_AFTER_NS = 500_000_000
 _MIN_OVERLAP = 0.2  # intersection over union from one frame to the next
 _BORDER = 2.0  # [pixel], a box this near to the border is cut by it
 
-_WORK_HEIGHT = 360  # [pixel], the foreground is found at this height
-_MIN_HEIGHT = 50  # [pixel] at working height; HOG misses smaller people anyway
-_MAX_COVER = 0.5  # of the picture; more foreground means that camera or light changed
-_SHAPE = (1.2, 5.5)  # height over width of somebody upright, striding included
-_HOG_HEIGHT = 160  # [pixel] of a region shown to HOG, whose people are about 100 of a window's 128 high
+_SCAN_HEIGHT = 360  # [pixel], the whole picture is searched at this height
+_SCAN_EVERY = {True: 15, False: 5}  # frames, when somebody is known and when nobody is
+_LOOK_HEIGHT = 200  # [pixel] of the surroundings of a known person, who is then some 120 high
+_LOOK_MARGIN = 0.35  # of a person's height, around them
+_HOG_SHARE = (0.6, 0.75)  # width and height of a person within HOG's window; its box leaves a margin all round
+_MIN_MOTION = 0.03  # share of moving pixels in the box of somebody new
+_SAME = 0.4  # intersection over union of two boxes of one person
 
 
 class PeopleDetector:
-    """Boxes of people: those of the bodies where a source tracks bodies, else those of moving upright shapes.
+    """Boxes of people: those of the bodies where a source tracks bodies, else those of people found walking.
 
-    The second way needs no weights: MOG2 foreground (Zivkovic 2004), shapes of a person's proportions, and OpenCV's HOG
-    people detector (Dalal & Triggs 2005), which must have seen a person in a shape at least once while it is in view.
-    It is a fallback with known limits: the camera must be at rest; a person must walk, whole, upright and apart from
-    others, at least an eighth of the picture high; touching people become one box. Use a body tracker for more.
+    The second way needs no weights: OpenCV's HOG people detector (Dalal & Triggs 2005) searches the whole picture now
+    and then, and the surroundings of known people in every frame; where it misses one of those for a moment, the MOG2
+    foreground (Zivkovic 2004) there stands in. It is a fallback with known limits: the camera must be at rest; a person
+    must walk, upright, apart from others, a quarter of the picture high when first found; boxes vary by some
+    per cent in size and place. Use a body tracker for more.
     """
 
     def __init__(self) -> None:
-        self._background = cv2.createBackgroundSubtractorMOG2(history=300, varThreshold=30, detectShadows=True)
+        self._background = cv2.createBackgroundSubtractorMOG2(history=300, detectShadows=True)
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(np.array(cv2.HOGDescriptor.getDefaultPeopleDetector()))
-        self._confirmed: list[Float32Array] = []
+        self._known: list[Float32Array] = []
+        self._frames_unscanned = max(_SCAN_EVERY.values())
 
     def find(self, frame: CameraFrame) -> list[Float32Array]:
         """Boxes (4,) of the people in a frame, largest first; frames must come in order."""
         if frame.bodies is not None:
             boxes = [body.box for body in frame.bodies if body.box.any()]
         else:
-            shapes = self._moving_shapes(frame.image)
-            boxes = [box for box in shapes if self._was_confirmed(box) or self._looks_human(frame.image, box)]
-            self._confirmed = boxes
+            boxes = self._known = self._find_walking(frame.image)
         return sorted(boxes, key=lambda box: -float(box[2] * box[3]))
 
-    def _moving_shapes(self, image: ImageArray) -> list[Float32Array]:
-        scale = min(_WORK_HEIGHT / image.shape[0], 1.0)
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        foreground = (self._background.apply(small) == 255).astype(np.uint8)  # 127 marks shadows
-        if foreground.mean() > _MAX_COVER:
-            return []
-        opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((15, 5), np.uint8))
-        _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
-        boxes = stats[1:, :4].astype(np.float32)
-        shape = boxes[:, 3] / boxes[:, 2]
-        upright = (boxes[:, 3] >= _MIN_HEIGHT) & (shape >= _SHAPE[0]) & (shape <= _SHAPE[1])
-        return list((boxes[upright] / scale).astype(np.float32))
+    def _find_walking(self, image: ImageArray) -> list[Float32Array]:
+        scale = _SCAN_HEIGHT / image.shape[0]
+        small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        moving = (self._background.apply(small) == 255).astype(np.uint8)  # 127 marks shadows
+        people: list[Float32Array] = []
+        for known in self._known:
+            box = self._look_near(image, known)
+            box = box if box is not None else _moving_shape(moving, known * scale, scale)
+            if box is not None and not _any_same(box, people):
+                people.append(box)
+        self._frames_unscanned += 1
+        if self._frames_unscanned >= _SCAN_EVERY[bool(people)]:
+            self._frames_unscanned = 0
+            for box in self._hog_boxes(small):
+                x, y, width, height = box.astype(int).clip(0)
+                moves = moving[y : y + height, x : x + width].mean() >= _MIN_MOTION
+                if moves and not _any_same(box / scale, people):
+                    people.append(box / scale)
+        return people
 
-    def _was_confirmed(self, box: Float32Array) -> bool:
-        return any(overlap(box, other) >= _MIN_OVERLAP for other in self._confirmed)
+    def _look_near(self, image: ImageArray, known: Float32Array) -> Float32Array | None:
+        """Box of a known person in the next picture."""
+        x, y, width, height = known
+        half = max(0.5 * width, 0.3 * height) + _LOOK_MARGIN * height
+        left, top = int(x + width / 2 - half), int(y - _LOOK_MARGIN * height)
+        right, bottom = int(x + width / 2 + half), int(y + (1 + _LOOK_MARGIN) * height)
+        inside = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+        if not inside.size:
+            return None
+        above, below = max(-top, 0), max(bottom - image.shape[0], 0)
+        before, after = max(-left, 0), max(right - image.shape[1], 0)
+        region = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE)
+        scale = _LOOK_HEIGHT / region.shape[0]
+        boxes = self._hog_boxes(cv2.resize(region, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        found = [box / scale + np.array([left, top, 0, 0], np.float32) for box in boxes]
+        best = max(found, key=lambda box: overlap(box, known), default=None)
+        return best if best is not None and overlap(best, known) >= _SAME else None
 
-    def _looks_human(self, image: ImageArray, box: Float32Array) -> bool:
-        """Asks HOG, with the margin around the person that it was trained with."""
-        x, y, width, height = box
-        margin = 0.3 * height
-        side = max(width, 0.5 * height) / 2
-        x0, x1 = x + width / 2 - side - margin, x + width / 2 + side + margin
-        y0, y1 = y - margin, y + height + margin
-        region = image[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)]
-        scale = _HOG_HEIGHT / region.shape[0]
-        scaled = cv2.resize(region, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if scaled.shape[1] < 64:
-            return False
-        found, _ = self._hog.detectMultiScale(scaled, winStride=(8, 8), scale=1.05)
-        return len(found) > 0
+    def _hog_boxes(self, image: NDArray[Any]) -> list[Float32Array]:
+        windows, _ = self._hog.detectMultiScale(image, winStride=(8, 8), scale=1.05)
+        boxes = np.array(windows, np.float32).reshape(-1, 4)
+        size = boxes[:, 2:] * _HOG_SHARE
+        corner = boxes[:, :2] + (boxes[:, 2:] - size) / 2
+        return list(np.concatenate((corner, size), axis=1).astype(np.float32))
+
+
+def _moving_shape(moving: ImageArray, known: Float32Array, scale: float) -> Float32Array | None:
+    """Box, in the full picture, of the foreground shape that a person known in the small picture has become."""
+    closed = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, np.ones((15, 5), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+    shapes = list(stats[1:, :4].astype(np.float32))
+    best = max(shapes, key=lambda box: overlap(box, known), default=None)
+    return best / scale if best is not None and overlap(best, known) >= _SAME else None
+
+
+def _any_same(box: Float32Array, others: Sequence[Float32Array]) -> bool:
+    return any(overlap(box, other) >= _SAME for other in others)
 
 
 class PersonFollower:
