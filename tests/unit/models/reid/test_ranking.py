@@ -7,7 +7,7 @@ from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import Reidentifier
 from mission_core.types import Ranking, Track, TrackedFrame
 
-MIN_FRAMES, STRIDE = 4, 3
+MIN_FRAMES, PERIOD = 4, 0.3  # of frames at 10 Hz
 
 
 def clip(person: str, seed: int, frames: int = 6) -> Clip:
@@ -26,7 +26,7 @@ def frame(number: int, tracks: tuple[int, ...], seed: int = 0) -> TrackedFrame:
 
 @pytest.fixture
 def reidentifier(model: ReidModel) -> Reidentifier:
-    result = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+    result = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
     result.set_gallery([clip("P01", 1), clip("P00", 2), clip("P01", 3)])
     return result
 
@@ -55,14 +55,14 @@ def test_person_counts_by_their_best_clip(reidentifier: Reidentifier, model: Rei
     chosen = next(c for c in ranking.candidates if c.person_id == "P01")
     alone = {}
     for seed in (1, 3):
-        single = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+        single = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
         single.set_gallery([clip("P01", seed)])
         alone[f"P01-{seed}"] = run(single, range(10))[-1][0].candidates[0].distance
     assert chosen.clip_id == min(alone, key=alone.__getitem__)
     assert chosen.distance == pytest.approx(min(alone.values()), abs=1e-5)
 
 
-def test_rankings_are_renewed_when_the_frame_counter_passes_the_stride(reidentifier: Reidentifier) -> None:
+def test_rankings_are_renewed_once_per_period_of_measurement_time(reidentifier: Reidentifier) -> None:
     results = [r[0] for r in run(reidentifier, range(20))]
     renewed = [n for n in range(MIN_FRAMES, 20) if results[n] is not results[n - 1]]
     assert renewed == [6, 9, 12, 15, 18]
@@ -71,7 +71,7 @@ def test_rankings_are_renewed_when_the_frame_counter_passes_the_stride(reidentif
 def test_rankings_do_not_depend_on_where_a_recording_begins(model: ReidModel) -> None:
     results = []
     for first in (0, 5):
-        reidentifier = Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES)
+        reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
         reidentifier.set_gallery([clip("P00", 1), clip("P01", 2)])
         results.append(run(reidentifier, range(first, 20))[-1][0])
     assert results[0] == results[1]
@@ -84,7 +84,7 @@ def test_tracks_that_ended_are_forgotten(reidentifier: Reidentifier) -> None:
 
 
 def test_empty_gallery_leaves_everybody_unknown(model: ReidModel) -> None:
-    ranking = run(Reidentifier(model, stride=STRIDE, min_frames=MIN_FRAMES), range(10))[-1][0]
+    ranking = run(Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES), range(10))[-1][0]
     assert (ranking.candidates, ranking.unknown) == ((), 1.0)
     assert ranking.frames_used == 6
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
-from mission_core.types import Candidate, Float32Array, Ranking, Track, TrackedFrame
+from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 
 @dataclass(slots=True)
@@ -24,18 +25,18 @@ class _History:
 class Reidentifier:
     """Ranks the enrolled people for every track, from its last frames.
 
-    Rankings are renewed when the sensor's frame counter passes a multiple of `stride`, for all tracks at once. So the
-    same frames give the same rankings, live and offline, wherever a recording begins.
+    Rankings are renewed when the measurement time passes a multiple of `period`, for all tracks at once. So the same
+    frames give the same rankings, live and offline, wherever a recording begins.
 
     Args:
         model: the network.
-        stride: frames between two rankings of a track.
+        period: time between two rankings of a track [s].
         min_frames: frames a track must have before it is ranked for the first time.
     """
 
-    def __init__(self, model: ReidModel, *, stride: int = 5, min_frames: int = 10) -> None:
+    def __init__(self, model: ReidModel, *, period: float = 0.5, min_frames: int = 10) -> None:
         self.model = model
-        self.stride = stride
+        self._period_ns = round(period * 1e9)
         self.min_frames = min(min_frames, model.num_frames)
         self._histories: dict[int, _History] = {}
         self._slot = -1
@@ -66,7 +67,7 @@ class Reidentifier:
     def step(self, frame: TrackedFrame) -> list[Ranking]:
         """Takes one frame; returns one ranking per current track, in their order."""
         self._histories = {track.track_id: self._remember(track, frame) for track in frame.tracks}
-        slot = frame.frame_number // self.stride
+        slot = frame.stamp_ns // self._period_ns
         renew, self._slot = slot != self._slot, slot
         due = [track_id for track_id, history in self._histories.items() if self._is_due(history, renew)]
         for track_id, ranking in zip(due, self._rank(due), strict=True):
@@ -113,9 +114,9 @@ class Reidentifier:
         self,
         track_id: int,
         frames_used: int,
-        best: np.ndarray,
-        distances: np.ndarray,
-        probabilities: np.ndarray,
+        best: NDArray[np.int64],
+        distances: Float64Array,
+        probabilities: Float64Array,
     ) -> Ranking:
         order = np.argsort(-probabilities[:-1], kind="stable")
         candidates = tuple(
