@@ -55,11 +55,12 @@ def test_weak_points_and_points_outside_the_room_are_dropped():
     np.testing.assert_array_equal(
         denoise(detections([inside, leakage, behind_wall, above]), CONFIG), [True, False, False, False]
     )
-    assert not denoise(detections([inside], snr=CONFIG.min_snr - 1), CONFIG).any()
+    weak, strong = detections([inside], snr=9.0), detections([inside], snr=10.0)
+    np.testing.assert_array_equal(denoise(np.concatenate((weak, strong)), ClusterConfig(min_snr=10.0)), [False, True])
 
 
-def test_unknown_snr_is_no_reason_to_drop():
-    assert denoise(detections([(3.0, 0.0, 1.0)], snr=np.nan), CONFIG).all()
+def test_a_layout_without_snr_is_not_dropped():
+    assert denoise(detections([(3.0, 0.0, 1.0)], snr=0.0), CONFIG).all()
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_points_fall_into_their_bins_weighted_by_snr():
     assert np.flatnonzero(second.values) == np.flatnonzero(VELOCITIES == 0.0)
 
 
-def test_points_of_nobody_and_beyond_the_axis_are_left_out_and_unknown_snr_counts_little():
-    given = frame(1, {3: [(5.0, 20.0), (-2.2, 20.0), (0.5, np.nan)]})
+def test_points_of_nobody_and_beyond_the_axis_are_left_out_and_untold_snr_counts_little():
+    given = frame(1, {3: [(5.0, 20.0), (-2.2, 20.0), (0.5, 0.0)]})
     (only,) = DopplerMaps("points", **MAPS).step_points(given)
     assert only.values.sum() == pytest.approx(10 * np.log10(2))
     nobody = TrackedFrame(1, 1, given.tracks, given.points, np.full(3, NO_TRACK, np.int32))

@@ -22,7 +22,8 @@ class ClusterConfig:
     """What counts as a detection of a person, and which detections belong together.
 
     Attributes:
-        min_snr: weaker detections are dropped [dB]; those whose SNR is unknown (NaN) are kept.
+        min_snr: weaker detections are dropped [dB]. The chip has applied its own threshold (cfarCfg) already; layouts
+            that tell no SNR give 0 dB, so any floor above drops all of theirs.
         room_min: lower corner x, y, z of the watched part of the room frame [m]; the leakage of the antenna, up to
             about 0.3 m, lies outside.
         room_max: upper corner [m].
@@ -33,7 +34,7 @@ class ClusterConfig:
             return only a few.
     """
 
-    min_snr: float = 6.0
+    min_snr: float = 0.0
     room_min: tuple[float, float, float] = (0.3, -6.0, -0.3)
     room_max: tuple[float, float, float] = (12.0, 6.0, 2.6)
     eps: float = 0.4
@@ -62,7 +63,7 @@ def denoise(points: Points, config: ClusterConfig) -> NDArray[np.bool_]:
     """
     xyz = points[:, : Column.Z + 1]
     inside = ((xyz >= config.room_min) & (xyz <= config.room_max)).all(axis=1)
-    return inside & ~(points[:, Column.SNR] < config.min_snr)
+    return inside & (points[:, Column.SNR] >= config.min_snr)
 
 
 def cluster(points: Points, config: ClusterConfig) -> Int32Array:

@@ -87,11 +87,11 @@ class DopplerMaps:
             raise ConfigurationError(f"these Doppler maps are made from {self._kind}, not from {kind}")
 
     def _histogram(self, points: Points) -> Float32Array:
-        """(D,) [dB] of detections (N, 6); SNR weighs, an unknown SNR (NaN) counts as 0 dB."""
+        """(D,) [dB] of detections (N, 6); SNR weighs; where it is not told it is 0 dB."""
         first, step = self._velocities[0], self._velocities[1] - self._velocities[0]
         bins = np.rint((points[:, Column.DOPPLER] - first) / step).astype(np.intp)
         inside = (bins >= 0) & (bins < len(self._velocities))
-        power = 10.0 ** (np.nan_to_num(points[inside, Column.SNR].astype(np.float64), nan=0.0) / 10.0)
+        power = 10.0 ** (points[inside, Column.SNR].astype(np.float64) / 10.0)
         total = np.bincount(bins[inside], power, len(self._velocities))
         return (10.0 * np.log10(1.0 + total)).astype(np.float32)
 
