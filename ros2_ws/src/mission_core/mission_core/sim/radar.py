@@ -42,8 +42,8 @@ HALF_GAIN_ELEVATION = np.deg2rad(20.0)
 SIDE_LOBES = 10 ** (-25.0 / 10)  # two-way gain outside the main lobe
 
 # Virtual array of the ISK: where a transmitter (chirpCfg mask) puts its row of four receivers, to the right and up
-# [half wavelengths]. TX1 and TX3 side by side make eight antennas of azimuth, TX2 sits above their middle. A beam formed
-# of several transmitters is taken to come from the first.
+# [half wavelengths]. TX1 and TX3 side by side make eight antennas of azimuth, TX2 sits above their middle. A beam of
+# several transmitters is taken to come from the first.
 TRANSMITTERS = {1: (0, 0), 2: (2, 1), 4: (4, 0)}
 AZIMUTH_FFT = 64
 
