@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 import yaml
 
-from mission_core.errors import ConfigurationError
+from mission_core.errors import ConfigurationError, ModelError
 from mission_core.paths import share_directory, state_directory
 
 ParameterValue: TypeAlias = bool | int | float | str | list[str]
@@ -92,9 +92,28 @@ def node_table(
 
 def sim_gallery(model: str) -> Path:
     """Database of the simulated gallery: one per model, so that a new model enrols anew."""
-    card = model_directory(model) / "card.yaml"
-    sha256 = yaml.safe_load(card.read_text()).get("sha256", "") if card.is_file() else ""
-    return state_directory() / f"sim_gallery_{str(sha256)[:8] or 'no_model'}.sqlite3"
+    try:
+        version = model_sha256(model_directory(model))[:8]
+    except ModelError:  # gallery_manager and reid say what is wrong with it, and wait for it
+        version = "no_model"
+    return state_directory() / f"sim_gallery_{version}.sqlite3"
+
+
+def model_sha256(directory: Path) -> str:
+    """SHA-256 of a model as its card gives it; whoever loads the model checks that it is true.
+
+    Raises:
+        ModelError: there is no card, or it does not say.
+    """
+    card = directory / "card.yaml"
+    try:
+        return str(yaml.safe_load(card.read_text())["sha256"])
+    except OSError as error:
+        raise ModelError(
+            f"{card} cannot be read ({error.strerror}): name a model directory, or make one with `mission export`"
+        ) from error
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ModelError(f"{card} does not tell the model's sha256: export the model again") from error
 
 
 def model_directory(model: str) -> Path:

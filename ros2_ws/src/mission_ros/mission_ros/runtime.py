@@ -4,11 +4,12 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
@@ -17,16 +18,22 @@ from rclpy.signals import SignalHandlerOptions
 from mission_core.errors import MissionError
 from mission_ros.node_table import ParameterValue
 
+T = TypeVar("T")
+
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """Clock of timers that must tick although `use_sim_time` stands still."""
 
 _SPIN_TIMEOUT = 0.2  # [s] longest time until a signal is noticed
 
 
-def run(make_node: Callable[[], Node]) -> None:
+def run(make_node: Callable[[], Node], threads: int = 1) -> None:
     """Runs a node until SIGINT or SIGTERM, then takes it down in order; the process ends with status 0.
 
     A node that cannot be made for a reason mission knows ends with that reason in one line, and status 1.
+
+    Args:
+        make_node: makes it.
+        threads: that call it back; with more than one, callback groups say what may happen at once.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -38,7 +45,7 @@ def run(make_node: Callable[[], Node]) -> None:
         rclpy.logging.get_logger("mission").fatal(str(error))
         rclpy.try_shutdown()
         raise SystemExit(1) from None
-    executor = SingleThreadedExecutor()
+    executor: Executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
     executor.add_node(node)
     try:
         while not stop.is_set():
@@ -59,6 +66,24 @@ def texts(values: list[str]) -> tuple[str, ...]:
     return tuple(value for value in values if value)
 
 
+def dataclass_parameters(node: Node, config: type[T], prefix: str = "") -> T:
+    """Declares a parameter for each field of a (nested) dataclass of defaults, and makes one of their values.
+
+    Raises:
+        ConfigurationError: the dataclass refuses the values.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(config):  # type: ignore[arg-type]
+        default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+        if is_dataclass(default):
+            values[field.name] = dataclass_parameters(node, type(default), f"{prefix}{field.name}.")
+        elif isinstance(default, tuple):
+            values[field.name] = tuple(parameter(node, prefix + field.name, list(default)))
+        else:
+            values[field.name] = parameter(node, prefix + field.name, default)
+    return config(**values)
+
+
 class ManagedNode(LifecycleNode):
     """A lifecycle node that configures and activates itself, and tries again while it cannot.
 
@@ -73,10 +98,11 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._complaint = ""
+        self._complaints = 0
         self._answer_invalid_transitions()
-        autostart = parameter(self, "autostart", True)
+        self._autostart = parameter(self, "autostart", True)
         self._retry_period = parameter(self, "retry_period", 1.0)
-        self._starter = self.create_timer(0.0, self._start, clock=STEADY, autostart=autostart)
+        self._starter = self.create_timer(0.0, self._start, clock=STEADY, autostart=self._autostart)
 
     def configure(self) -> None:
         """Opens what the node needs; may raise."""
@@ -95,7 +121,7 @@ class ManagedNode(LifecycleNode):
         """Whether the node is in the active state."""
         return bool(self._state_machine.current_state[1] == "active")
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Lifecycle transition."""
         result = self._attempt(self.configure)
         if result is not TransitionCallbackReturn.SUCCESS:
@@ -116,11 +142,11 @@ class ManagedNode(LifecycleNode):
         self._attempt(self.deactivate)
         return super().on_deactivate(state)
 
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Lifecycle transition."""
         return self._attempt(self.cleanup)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Lifecycle transition."""
         self._starter.cancel()
         self._attempt(self.deactivate)
@@ -141,8 +167,8 @@ class ManagedNode(LifecycleNode):
             self.trigger_activate()
 
     def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
-        # rclpy swallows what a transition raises without a word, so it is told here; a reason that stays the same
-        # over many attempts is told once
+        # rclpy swallows what a transition raises without a word, so it is told here. Nodes that start together may
+        # have to wait for each other: a reason is an error when it lasts, and is then told once.
         try:
             action()
         except MissionError as error:
@@ -151,9 +177,12 @@ class ManagedNode(LifecycleNode):
             complaint = traceback.format_exc()
         else:
             return TransitionCallbackReturn.SUCCESS
-        if complaint != self._complaint:
-            self.get_logger().error(complaint)
+        self._complaints = self._complaints + 1 if complaint == self._complaint else 1
         self._complaint = complaint
+        if self._complaints == 2 or not self._autostart:
+            self.get_logger().error(complaint)
+        elif self._complaints == 1:
+            self.get_logger().info(f"not yet: {complaint}")
         return TransitionCallbackReturn.FAILURE
 
     def _answer_invalid_transitions(self) -> None:

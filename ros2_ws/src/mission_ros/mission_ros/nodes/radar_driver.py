@@ -1,0 +1,127 @@
+"""Reads a radar and publishes its frames as they are (`radar/raw`) and decoded (`radar/points`)."""
+
+from pathlib import Path
+
+from mission_msgs.msg import RadarFrame as RadarFrameMsg
+from sensor_msgs.msg import PointCloud2
+
+from mission_core.calibration import load_calibration
+from mission_core.errors import ConfigurationError, FrameError
+from mission_core.radar.device import RadarDevice
+from mission_core.radar.profile import load_profile
+from mission_core.radar.tlv import decode_frame
+from mission_core.types import RadarFrame
+from mission_ros import conversions
+from mission_ros.background import Background
+from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.node_table import shared_file
+from mission_ros.qos import RESULT, SENSOR_PUBLISHER
+from mission_ros.radar_feed import CaptureFeed, LiveFeed, RadarFeed
+from mission_ros.runtime import ManagedNode, parameter, run
+from mission_ros.static_transform import publish_mount
+
+
+class RadarDriver(ManagedNode):
+    """Driver of a TI mmWave radar with the out-of-box demo; every parameter is explained in config/mission.yaml."""
+
+    def __init__(self) -> None:
+        super().__init__("radar_driver")
+        self._source = parameter(self, "source", "device")
+        self._cli_port = parameter(self, "cli_port", "auto")
+        self._data_port = parameter(self, "data_port", "auto")
+        self._data_baudrate = parameter(self, "data_baudrate", 921600)
+        self._profile = parameter(self, "profile", "walking_10fps.cfg")
+        self._capture_file = parameter(self, "capture_file", "")
+        self._capture_rate = parameter(self, "capture_rate", 1.0)
+        self._capture_loop = parameter(self, "capture_loop", False)
+        self._frame_id = parameter(self, "frame_id", "radar")
+        room_frame = parameter(self, "room_frame", "radar_room")
+        calibration = load_calibration(parameter(self, "calibration", ""))
+        self._rate = Rate()
+        self._bad_frames = 0
+        self._feed: RadarFeed | None = None
+        self._thread: Background | None = None
+        self._raw = self.create_publisher(RadarFrameMsg, "radar/raw", SENSOR_PUBLISHER)
+        self._points = self.create_publisher(PointCloud2, "radar/points", SENSOR_PUBLISHER)
+        self._diagnostics = Diagnostics(self, self._report, hardware_id=self._source)
+        publish_mount(self, calibration.radar, room_frame, self._frame_id)
+        if self._source == "topic":
+            self.create_subscription(RadarFrameMsg, "radar/raw", self._on_raw, RESULT)
+
+    def configure(self) -> None:
+        """Opens the source; a live radar is configured and streams from here on."""
+        self._feed = self._make_feed()
+        if self._feed is not None:
+            self._feed.open()
+
+    def activate(self) -> None:
+        """Publishes what comes."""
+        feed = self._feed
+        if feed is not None:
+            self._thread = Background(lambda stop: feed.run(self._publish, stop), self.get_logger().fatal)
+
+    def deactivate(self) -> None:
+        """Publishes no more."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+
+    def cleanup(self) -> None:
+        """Closes the source."""
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
+
+    def _make_feed(self) -> RadarFeed | None:
+        match self._source:
+            case "device":
+                profile = load_profile(shared_file(self._profile, "config/radar"))
+                device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
+                return LiveFeed(device, profile, self._data_baudrate, self._now_ns)
+            case "file":
+                return CaptureFeed(Path(self._capture_file), self._capture_rate, self._capture_loop, self._now_ns)
+            case "topic":
+                return None
+        raise ConfigurationError(f"radar_driver: source is {self._source!r}, expected device, file or topic")
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _publish(self, frame: RadarFrame, stamp_ns: int) -> None:
+        self._raw.publish(conversions.radar_frame_to_msg(frame, stamp_ns, self._frame_id))
+        self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, self._frame_id))
+        self._rate.tick()
+
+    def _on_raw(self, message: RadarFrameMsg) -> None:
+        if not self.is_active:
+            return
+        try:
+            frame = decode_frame(conversions.raw_from_msg(message))
+        except FrameError as error:
+            self._bad_frames += 1
+            self.get_logger().warning(f"radar/raw: {error}", throttle_duration_sec=10.0)
+            return
+        stamp_ns = conversions.stamp_to_ns(message.header.stamp)
+        self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, message.header.frame_id))
+        self._rate.tick()
+
+    def _report(self) -> Report:
+        rate = self._rate.read()
+        values: dict[str, object] = {"source": self._source, "rate_hz": rate, "frames": self._rate.total}
+        problem = "not configured"
+        if self._source == "topic":
+            problem, values = "", values | {"error_frames": self._bad_frames}
+        elif self._feed is not None:
+            problem, values = self._feed.problem, values | self._feed.counters()
+        if problem:
+            return Report(Level.ERROR, problem, values)
+        return Report(Level.OK if rate else Level.WARN, f"{rate:.1f} frames per second", values)
+
+
+def main() -> None:
+    """Runs the node."""
+    run(RadarDriver)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Says who each track may be (`reid/identities`): ranks the gallery for the last frames of every track."""
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
+from sensor_msgs.msg import PointCloud2
+
+from mission_core.errors import MissionError
+from mission_core.gallery.store import SqliteGallery
+from mission_core.paths import state_directory
+from mission_ros import conversions
+from mission_ros.background import Worker
+from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.node_table import DEFAULT_MODEL, model_directory
+from mission_ros.qos import LATCHED, RESULT
+from mission_ros.runtime import ManagedNode, parameter, run
+
+try:
+    from message_filters import Subscriber, TimeSynchronizer
+except ImportError:
+    from mission_ros.message_filters_fallback import Subscriber, TimeSynchronizer
+
+if TYPE_CHECKING:
+    from mission_core.models.reid.ranking import Reidentifier
+
+_WAITING = 10  # frames that may wait for their partner, or for the network
+
+
+class Reid(ManagedNode):
+    """Ranks identities frame by frame; every parameter is explained in config/mission.yaml."""
+
+    def __init__(self) -> None:
+        super().__init__("reid")
+        self._database = Path(parameter(self, "database", "") or state_directory() / "gallery.sqlite3").expanduser()
+        self._model_directory = model_directory(parameter(self, "model", DEFAULT_MODEL))
+        self._period = parameter(self, "period", 0.5)
+        self._min_frames = parameter(self, "min_frames", 10)
+        self._reidentifier: Reidentifier | None = None
+        self._lock = threading.Lock()  # the gallery is not exchanged while it is being ranked
+        self._revision = 0
+        self._gallery_problem = ""
+        self._rate = Rate()
+        self._latency_ms = 0.0
+        self._worker: Worker[tuple[RadarTrackArray, PointCloud2]] | None = None
+        self._inputs: list[Subscriber] = []
+        self._publisher = self.create_publisher(RankedIdentitiesArray, "reid/identities", RESULT)
+        self._diagnostics = Diagnostics(self, self._report)
+
+    def configure(self) -> None:
+        """Loads the model; refuses files that are not what its card says."""
+        from mission_core.models.reid.model import ReidModel  # torch takes seconds to import
+        from mission_core.models.reid.ranking import Reidentifier
+
+        model = ReidModel.load(self._model_directory)
+        self._reidentifier = Reidentifier(model, period=self._period, min_frames=self._min_frames)
+
+    def activate(self) -> None:
+        """Listens to the tracker and to changes of the gallery."""
+        if self._database.exists():
+            self._load_gallery()
+        self._worker = Worker(self._rank, _WAITING, self.get_logger().fatal)
+        self._gallery_input = self.create_subscription(GalleryInfo, "gallery/info", self._on_gallery_info, LATCHED)
+        self._inputs = [
+            Subscriber(self, RadarTrackArray, "radar/tracks", qos_profile=RESULT),
+            Subscriber(self, PointCloud2, "radar/points_labelled", qos_profile=RESULT),
+        ]
+        worker = self._worker
+        self._synchronizer = TimeSynchronizer(self._inputs, _WAITING)
+        self._synchronizer.registerCallback(lambda tracks, cloud: worker.put((tracks, cloud)))
+
+    def deactivate(self) -> None:
+        """Listens no more."""
+        for subscriber in self._inputs:
+            self.destroy_subscription(subscriber.sub)
+        self._inputs = []
+        if self._worker is not None:
+            self.destroy_subscription(self._gallery_input)
+            self._worker.stop()
+            self._worker = None
+
+    def cleanup(self) -> None:
+        """Forgets model and gallery."""
+        self._reidentifier = None
+
+    def _rank(self, item: tuple[RadarTrackArray, PointCloud2]) -> None:
+        tracks, cloud = item
+        frame = conversions.tracked_frame_from_msgs(tracks, cloud)
+        assert self._reidentifier is not None
+        with self._lock:
+            rankings, revision = self._reidentifier.step(frame), self._revision
+        model = self._reidentifier.model
+        self._publisher.publish(
+            conversions.rankings_to_msg(
+                rankings,
+                frame.stamp_ns,
+                tracks.header.frame_id,
+                model_id=model.name,
+                model_sha256=model.sha256,
+                gallery_revision=revision,
+            )
+        )
+        self._latency_ms = (self.get_clock().now().nanoseconds - frame.stamp_ns) * 1e-6
+        self._rate.tick()
+
+    def _on_gallery_info(self, message: GalleryInfo) -> None:
+        if int(message.revision) != self._revision:
+            self._load_gallery()
+
+    def _load_gallery(self) -> None:
+        """Takes over what is enrolled now; what cannot be used is not ranked against, and diagnostics say why."""
+        assert self._reidentifier is not None
+        started = time.monotonic()
+        clips, revision = [], 0
+        try:
+            with SqliteGallery(self._database, self._reidentifier.model.sha256, read_only=True) as store:
+                clips, revision = store.clips(), store.revision
+                self._gallery_problem = "; ".join(store.damaged)
+            with self._lock:
+                self._reidentifier.set_gallery(clips)
+        except MissionError as error:
+            self._gallery_problem = str(error)
+            self.get_logger().error(self._gallery_problem)
+            with self._lock:
+                self._reidentifier.set_gallery([])
+        self._revision = revision
+        self.get_logger().info(f"gallery revision {revision}: {len(clips)} clips in {time.monotonic() - started:.2f} s")
+
+    def _report(self) -> Report:
+        rate = self._rate.read()
+        dropped = self._worker.dropped if self._worker is not None else 0
+        values: dict[str, object] = {"rate_hz": rate, "frames": self._rate.total, "dropped_frames": dropped}
+        values |= {"latency_ms": self._latency_ms, "gallery_revision": self._revision}
+        if self._reidentifier is None:
+            return Report(Level.ERROR, f"no model from {self._model_directory}", values)
+        if self._gallery_problem:
+            return Report(Level.ERROR, self._gallery_problem, values)
+        if not rate:
+            return Report(Level.WARN, "no tracks arrive on radar/tracks", values)
+        return Report(Level.OK, f"{rate:.1f} frames per second, {self._latency_ms:.0f} ms behind", values)
+
+
+def main() -> None:
+    """Runs the node."""
+    run(Reid)
+
+
+if __name__ == "__main__":
+    main()

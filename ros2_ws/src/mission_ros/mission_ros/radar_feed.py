@@ -1,0 +1,167 @@
+"""Where radar_driver gets its frames from: a live radar, or a capture of its data port. Knows no ROS."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from mission_core.errors import ConfigurationError, DeviceError, RadarError
+from mission_core.radar.capture import CaptureReader
+from mission_core.radar.device import RadarDevice
+from mission_core.radar.profile import RadarProfile
+from mission_core.radar.stream import FrameStream, StreamCounters
+from mission_core.types import RadarFrame
+
+Deliver = Callable[[RadarFrame, int], None]
+"""Takes a frame and its measurement time [ns]."""
+
+_BITS_PER_BYTE = 10  # 8N1: one start and one stop bit
+_SILENCE = 1.0  # [s] without a byte after which a radar that should stream is taken for gone
+_READ_TIMEOUT = 0.1  # [s] longest time until `stop` is noticed
+_BACK_OFF = (0.5, 5.0)  # [s] shortest and longest wait between attempts to open a radar again
+
+
+class RadarFeed(Protocol):
+    """Source of radar frames.
+
+    Attributes:
+        problem: why there are no frames at present, empty while all is well.
+    """
+
+    problem: str
+
+    def open(self) -> None:
+        """Makes ready to run; raises RadarError or ConfigurationError."""
+
+    def run(self, deliver: Deliver, stop: threading.Event) -> None:
+        """Delivers frames until `stop` is set or the source ends."""
+
+    def close(self) -> None:
+        """Lets go of the source."""
+
+    def counters(self) -> dict[str, object]:
+        """What happened so far, for diagnostics."""
+
+
+class LiveFeed:
+    """A radar on its ports. Goes on after a pulled cable: opens and configures the radar again when it is back."""
+
+    def __init__(
+        self, device: RadarDevice, profile: RadarProfile, data_baudrate: int, now_ns: Callable[[], int]
+    ) -> None:
+        self.problem = ""
+        self.reopened = 0
+        self._streaming = False
+        self._device = device
+        self._profile = profile
+        self._now_ns = now_ns
+        self._ns_per_byte = _BITS_PER_BYTE * 1_000_000_000 / data_baudrate
+        self._stream = FrameStream()
+
+    def open(self) -> None:
+        """Opens the ports, configures the radar and starts it."""
+        self._device.open()
+        self._device.configure(self._profile)
+        self._streaming = True
+
+    def close(self) -> None:
+        """Stops the radar, where it still listens, and closes the ports."""
+        if self._streaming:
+            try:
+                self._device.stop()
+            except RadarError as error:
+                self.problem = str(error)
+        self._release()
+
+    def run(self, deliver: Deliver, stop: threading.Event) -> None:
+        """Delivers frames as they come."""
+        while not stop.is_set():
+            try:
+                self._stream_until_gone(deliver, stop)
+            except DeviceError as error:
+                self.problem = str(error)
+                self._release()
+                self._reopen(stop)
+
+    def counters(self) -> dict[str, object]:
+        """Counters of the byte stream, and how often the radar came back."""
+        return _flat(self._stream.counters) | {"reopened": self.reopened}
+
+    def _release(self) -> None:
+        self._streaming = False
+        self._device.close()
+
+    def _stream_until_gone(self, deliver: Deliver, stop: threading.Event) -> None:
+        silence = 0.0
+        while not stop.is_set():
+            data = self._device.read(_READ_TIMEOUT)
+            silence = 0.0 if data else silence + _READ_TIMEOUT
+            if silence > _SILENCE + 2 * self._profile.frame_period:
+                raise DeviceError(f"the radar has been silent for {silence:.1f} s; it was reset or lost power")
+            for frame in self._stream.feed(data) if data else ():
+                self.problem = ""
+                # the last byte has just arrived; the first left the radar when the frame had been computed
+                deliver(frame, self._now_ns() - round(len(frame.raw) * self._ns_per_byte))
+
+    def _reopen(self, stop: threading.Event) -> None:
+        wait, longest = _BACK_OFF
+        while not stop.wait(wait):
+            try:
+                self.open()
+            except RadarError as error:
+                self.problem = str(error)
+                self._release()
+                wait = min(2 * wait, longest)
+            else:
+                self.reopened += 1
+                return
+
+
+class CaptureFeed:
+    """A capture of a data port, at the rate at which it was taken."""
+
+    def __init__(self, path: Path, rate: float, loop: bool, now_ns: Callable[[], int]) -> None:
+        self.problem = ""
+        self._path = path
+        self._rate = rate
+        self._loop = loop
+        self._now_ns = now_ns
+        self._reader: CaptureReader | None = None
+
+    def open(self) -> None:
+        """Looks whether the file is there."""
+        if not self._path.is_file():
+            raise ConfigurationError(
+                f"capture_file {str(self._path)!r} does not exist: name a capture of the data port"
+            )
+        self._reader = CaptureReader(self._path, rate=self._rate, loop=self._loop)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+        self._reader = None
+
+    def run(self, deliver: Deliver, stop: threading.Event) -> None:
+        """Delivers each frame when it is due; a slow consumer delays the rest rather than losing frames."""
+        assert self._reader is not None
+        start_ns = self._now_ns()
+        try:
+            for frame, due in self._reader:
+                due_ns = start_ns + round(due * 1e9)
+                if stop.wait(max(0.0, (due_ns - self._now_ns()) * 1e-9)):
+                    return
+                deliver(frame, due_ns)
+        except ConfigurationError as error:
+            self.problem = str(error)
+        else:
+            self.problem = f"the capture {self._path.name} has been played to its end"
+
+    def counters(self) -> dict[str, object]:
+        """Counters of the byte stream."""
+        return {} if self._reader is None else _flat(self._reader.counters)
+
+
+def _flat(counters: StreamCounters) -> dict[str, object]:
+    values = asdict(counters)
+    errors = values.pop("errors")
+    return values | {f"error_{kind}": count for kind, count in errors.items()}
