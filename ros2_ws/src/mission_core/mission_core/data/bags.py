@@ -96,6 +96,21 @@ class BagReader:
         """Whether there are messages of `topic` (a relative name)."""
         return any(connection.msgcount for connection in self._find(topic))
 
+    def message_type(self, topic: str) -> str:
+        """Type of a recorded topic (a relative name), e.g. "sensor_msgs/msg/Image".
+
+        Raises:
+            BagError: it was not recorded.
+        """
+        if not self.has(topic):
+            raise BagError(self._lack(topic))
+        return self._find(topic)[0].msgtype
+
+    def enrolled(self) -> tuple[str, ...]:
+        """Ids of the people who were in the gallery at the end of the recording; empty where that was not recorded."""
+        infos = list(self._messages("gallery/info")) if self.has("gallery/info") else []
+        return tuple(infos[-1].person_ids) if infos else ()
+
     def radar_frames(self) -> Iterator[tuple[int, bytes]]:
         """Measurement time [ns] and bytes of every radar frame, as it left the radar's data port."""
         for message in self._messages("radar/raw"):
@@ -142,6 +157,20 @@ class BagReader:
         """Measurement time [ns] and ranked identities of all tracks, as published when the bag was recorded."""
         for message in self._messages("reid/identities"):
             yield stamp_ns(message), tuple(ranking(item) for item in message.identities)
+
+    def gallery_revisions(self) -> list[int]:
+        """Revisions of the gallery the recorded rankings were made with, in order; empty where none were recorded."""
+        if not self.has("reid/identities"):
+            return []
+        revisions = [int(message.gallery_revision) for message in self._messages("reid/identities")]
+        return list(dict.fromkeys(revisions))
+
+    def gallery_people(self) -> tuple[str, ...]:
+        """Ids of the people who were enrolled when the recording ended; empty where that was not recorded."""
+        if not self.has("gallery/info"):
+            return ()
+        *_, last = self._messages("gallery/info")
+        return tuple(last.person_ids)
 
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""

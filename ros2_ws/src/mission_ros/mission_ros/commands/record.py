@@ -27,28 +27,7 @@ from mission_ros.bag import BagWriter, recover
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE
 from mission_ros.runtime import STEADY
-
-IMAGES = "camera/color/image_raw"
-
-TOPICS = (
-    "radar/raw",
-    "radar/points",
-    "radar/tracks",
-    "radar/points_labelled",
-    IMAGES,
-    "camera/color/camera_info",
-    "camera/bodies",
-    "gallery/info",
-    "reid/identities",
-    "micro_doppler/map",
-    "micro_doppler/activities",
-    "micro_doppler/identities",
-    "viz/markers",
-    "/diagnostics",
-    "/tf",
-    "/tf_static",
-)
-"""What is recorded by default, relative to the namespace: all but `viz/image`, which is drawn from the others."""
+from mission_ros.topics import IMAGES, RECORDED
 
 QUEUE_DEPTH = 20
 """Messages of a topic that may wait in DDS; more than a second of any sensor."""
@@ -75,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"recovered {count} messages: {arguments.recover}", file=sys.stderr)
         return 0
     path = arguments.output or Path("bags") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    topics = [topic for topic in arguments.topics or TOPICS if not (arguments.no_images and topic == IMAGES)]
+    topics = [topic for topic in arguments.topics or RECORDED if not (arguments.no_images and topic == IMAGES)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,23 @@
+"""Records everything that `mission record` does, with `ros2 bag record`."""
+
+from datetime import datetime
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+
+from mission_ros.launching import bag_recorder, common_arguments, environment
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            DeclareLaunchArgument(
+                "output",
+                default_value=f"mission_{datetime.now():%Y-%m-%d_%H-%M-%S}",
+                description="Directory of the bag",
+            ),
+            *environment(),
+            bag_recorder(),
+        ]
+    )

@@ -1,0 +1,38 @@
+"""Drives the perception nodes from what a bag holds of the sensors.
+
+ros2 launch mission replay.launch.py bag:=mission_2025-01-31_12-00-00 rviz:=true
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, SetLaunchConfiguration
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+
+from mission_ros.launching import (
+    bag_player,
+    camera_transforms,
+    common_arguments,
+    environment,
+    gallery_arguments,
+    perception_nodes,
+    rviz,
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            *gallery_arguments(),
+            DeclareLaunchArgument("bag", description="Directory of the recording"),
+            DeclareLaunchArgument("rate", default_value="1.0", description="Speed; 1 as it was"),
+            DeclareLaunchArgument("delay", default_value="8.0", description="Time for the nodes to get ready [s]"),
+            DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Start rviz2"),
+            SetLaunchConfiguration("use_sim_time", "true"),
+            *environment(),
+            perception_nodes(replay=True),
+            *camera_transforms(),
+            *bag_player(),
+            rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
+        ]
+    )

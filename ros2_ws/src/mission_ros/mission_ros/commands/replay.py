@@ -1,0 +1,253 @@
+"""`mission replay`: plays what a bag holds of the sensors to the perception nodes, which `mission up` runs."""
+
+import argparse
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rclpy
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
+
+from mission_core.data.bags import BagReader
+from mission_core.errors import BagError, ConfigurationError, GalleryError, ModelError
+from mission_core.gallery.store import SqliteGallery
+from mission_core.paths import state_directory
+from mission_ros import conversions
+from mission_ros.environment import node_environment
+from mission_ros.node_table import (
+    DEFAULT_MODEL,
+    DEFAULT_NAMESPACE,
+    model_directory,
+    model_sha256,
+    node_table,
+    sim_gallery,
+)
+from mission_ros.qos import RESULT, SENSOR_PUBLISHER
+from mission_ros.topics import INPUTS
+
+READY_TIMEOUT = 60.0
+"""Time the nodes have to get ready [s]; on a cold machine the network alone takes ten."""
+
+SETTLE_TIME = 1.0
+"""For so long [s] no new topic or subscriber may appear before the first message is played."""
+
+DRAIN_TIMEOUT = 5.0
+"""Time without a new ranking [s] after which the end of the bag is taken for processed."""
+
+_TICK = 0.05  # [s] between two messages on /clock at most
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Command line of `mission replay`."""
+    parser.add_argument("bag", type=Path, help="recording made by `mission record`")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="R", help="speed (default: as it was recorded)")
+    parser.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="of the nodes (default: %(default)s)")
+    parser.add_argument("--gallery", type=Path, metavar="PATH", help="people to look for (default: those of the bag)")
+    parser.add_argument("--model", default="", metavar="NAME", help="model by name or directory")
+    parser.add_argument("--json", action="store_true", help="print every ranking as one line of JSON")
+    parser.add_argument("--loop", action="store_true", help="again and again, each time with nodes that know nothing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Plays the bag, once or until Ctrl-C.
+
+    Raises:
+        BagError: the bag cannot be read, or what it holds was not processed.
+        ConfigurationError: the nodes did not get ready.
+    """
+    if arguments.rate <= 0.0:
+        raise ConfigurationError(f"--rate {arguments.rate:g}: expected a speed above 0, such as 2 for twice as fast")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    os.environ.update(node_environment())
+    with BagReader(arguments.bag) as bag:
+        play_once(bag, arguments, stop)
+        while arguments.loop and not stop.is_set():
+            play_once(bag, arguments, stop)
+    return 0
+
+
+def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Event) -> None:
+    """Starts the nodes, plays the bag, waits for the last ranking, ends the nodes."""
+    gallery = arguments.gallery or find_gallery(bag, arguments.model or DEFAULT_MODEL)
+    longest = bag.duration() / arguments.rate + READY_TIMEOUT + 10 * DRAIN_TIMEOUT
+    with _player(bag, arguments) as player, _nodes(arguments, gallery, longest) as nodes:
+
+        def going() -> bool:
+            if nodes.poll() not in (None, 0):
+                raise ConfigurationError("the perception nodes could not be started; the reason stands above")
+            return not stop.is_set()
+
+        player.wait_until_ready(going)
+        player.play(arguments.rate, going)
+        player.wait_until_processed(going)
+
+
+def find_gallery(bag: BagReader, model: str) -> Path | None:
+    """The gallery on this machine that holds the people who were enrolled when the bag was recorded."""
+    wanted = bag.enrolled()
+    for path in (state_directory() / "gallery.sqlite3", sim_gallery(model)):
+        try:
+            with SqliteGallery(path, model_sha256(model_directory(model)), read_only=True) as store:
+                if wanted and set(wanted) <= set(store.person_ids()):
+                    return path
+        except (GalleryError, ModelError):
+            continue  # absent, or of another model
+    print(
+        f"no gallery here holds the {len(wanted)} people enrolled at {bag.path}: name one with --gallery",
+        file=sys.stderr,
+    )
+    return None
+
+
+class Player(Node):
+    """Publishes the sensors' topics of a bag, and /clock."""
+
+    def __init__(self, bag: BagReader, namespace: str) -> None:
+        super().__init__("player", namespace=namespace)
+        self._bag = bag
+        self._topics = [topic for topic in INPUTS if bag.has(topic)]
+        if "radar/raw" not in self._topics:
+            raise BagError(f"{bag.path} has no messages of radar/raw, from which everything else is derived")
+        self._inputs = {
+            topic: self.create_publisher(_message_class(bag.message_type(topic)), topic, SENSOR_PUBLISHER)
+            for topic in self._topics
+        }
+        self._time = self.create_publisher(Clock, "/clock", 10)
+        self._last_frame_ns = 0
+        self._last_ranking_ns = 0
+        self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
+        specs = node_table("replay", "replay")
+        self._expected = {spec.name for spec in specs}
+        self._states = {
+            spec.name: self.create_client(GetState, f"{spec.name}/get_state") for spec in specs if spec.lifecycle
+        }
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def wait_until_ready(self, going: Callable[[], bool]) -> None:
+        """Waits until all nodes are there and active, and no new connection has come up for a while.
+
+        Raises:
+            ConfigurationError: they do not get ready.
+        """
+        deadline = time.monotonic() + READY_TIMEOUT
+        graph, quiet_since = self._graph(), time.monotonic()
+        while going():
+            missing = self._not_ready()
+            if not missing and time.monotonic() - quiet_since > SETTLE_TIME:
+                return
+            if time.monotonic() > deadline:
+                nodes = ", ".join(sorted(missing)) or "connections between nodes"
+                raise ConfigurationError(f"not ready after {READY_TIMEOUT:.0f} s: {nodes}; their reasons stand above")
+            self._executor.spin_once(timeout_sec=0.1)
+            if (now := self._graph()) != graph:
+                graph, quiet_since = now, time.monotonic()
+
+    def play(self, rate: float, going: Callable[[], bool]) -> None:
+        """Publishes every message when it is due, `rate` times as fast as it was recorded."""
+        start, first_ns = time.monotonic(), self._bag.start_ns()
+        for stamp_ns, topic, data in self._bag.raw_messages(*self._topics):
+            due = start + (stamp_ns - first_ns) * 1e-9 / rate
+            while going() and (wait := due - time.monotonic()) > 0.0:
+                self._executor.spin_once(timeout_sec=min(wait, _TICK))
+                self._publish_clock(stamp_ns - max(0, round((due - time.monotonic()) * rate * 1e9)))
+            if not going():
+                return
+            self._publish_clock(stamp_ns)
+            self._inputs[topic].publish(data)
+            if topic == "radar/raw":
+                self._last_frame_ns = conversions.stamp_to_ns(deserialize_message(data, RadarFrame).header.stamp)
+
+    def wait_until_processed(self, going: Callable[[], bool]) -> None:
+        """Waits for the ranking of the last radar frame.
+
+        Raises:
+            BagError: it does not come.
+        """
+        seen, deadline = self._last_ranking_ns, time.monotonic() + DRAIN_TIMEOUT
+        while going() and self._last_ranking_ns < self._last_frame_ns:
+            if time.monotonic() > deadline:
+                raise BagError(f"not all of {self._bag.path} was processed: no ranking of its last radar frame came")
+            self._executor.spin_once(timeout_sec=_TICK)
+            if self._last_ranking_ns != seen:
+                seen, deadline = self._last_ranking_ns, time.monotonic() + DRAIN_TIMEOUT
+
+    def _on_identities(self, message: RankedIdentitiesArray) -> None:
+        self._last_ranking_ns = conversions.stamp_to_ns(message.header.stamp)
+
+    def _graph(self) -> dict[str, tuple[int, int]]:
+        """Publishers and subscribers of every topic."""
+        topics = [topic for topic, _ in self.get_topic_names_and_types()]
+        return {topic: (self.count_publishers(topic), self.count_subscribers(topic)) for topic in topics}
+
+    def _not_ready(self) -> set[str]:
+        """Names of the nodes that are missing or not active; asks them once more."""
+        waiting = self._expected - set(self.get_node_names())
+        for name, client in [*self._states.items()]:
+            if not client.service_is_ready():
+                waiting.add(name)
+                continue
+            answer = client.call_async(GetState.Request())
+            self._executor.spin_until_future_complete(answer, timeout_sec=1.0)
+            if answer.done() and answer.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
+                del self._states[name]  # it stays so
+            else:
+                client.remove_pending_request(answer)
+                waiting.add(name)
+        return waiting
+
+    def _publish_clock(self, stamp_ns: int) -> None:
+        self._time.publish(Clock(clock=conversions.ns_to_stamp(stamp_ns)))
+
+
+@contextmanager
+def _player(bag: BagReader, arguments: argparse.Namespace) -> Iterator[Player]:
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        player = Player(bag, arguments.namespace)
+        yield player
+        player.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+@contextmanager
+def _nodes(arguments: argparse.Namespace, gallery: Path | None, seconds: float) -> "Iterator[subprocess.Popen[bytes]]":
+    """The perception nodes under `mission up`; it ends by itself after `seconds`, should this process be killed."""
+    with tempfile.TemporaryDirectory(prefix="mission-") as directory:
+        parameters = Path(directory) / "replay.yaml"
+        parameters.write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n")
+        command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "replay", "--camera", "replay"]
+        command += ["--namespace", arguments.namespace, "--params-file", str(parameters), "--seconds", str(seconds)]
+        command += ["--gallery", str(gallery)] if gallery else []
+        command += ["--model", arguments.model] if arguments.model else []
+        command += ["--json"] if arguments.json else []
+        with subprocess.Popen(command) as nodes:
+            try:
+                yield nodes
+            finally:
+                nodes.send_signal(signal.SIGINT)
+
+
+def _message_class(message_type: str) -> type:
+    """Python class of e.g. "sensor_msgs/msg/Image"."""
+    package, _, name = message_type.split("/")
+    message_class: type = getattr(importlib.import_module(f"{package}.msg"), name)
+    return message_class
