@@ -309,8 +309,8 @@ def _check_uart(profile: RadarProfile, baudrate: int) -> None:
     """A radar that is told to send more than the data port carries stops answering its CLI, or crashes."""
     if (load := profile.uart_load(0, baudrate)) > 1.0:
         raise ConfigurationError(
-            f"{profile.name}: {profile.bytes_per_frame(0)} bytes every {profile.frame_period * 1e3:g} ms load the data port "
-            f"with {load:.0%}, expected less than 100%; use fewer bins, a longer period, or no heat map in guiMonitor"
+            f"{profile.name}: a frame of {profile.bytes_per_frame(0)} bytes every {profile.frame_period * 1e3:g} ms is "
+            f"{load:.0%} of what the data port carries; use fewer bins, a longer period, or no heat map in guiMonitor"
         )
     if (load := profile.uart_load(TYPICAL_POINTS, baudrate)) > HIGH_UART_LOAD:
         _logger.warning("%s: %d points load the data port with %.0f%%", profile.name, TYPICAL_POINTS, 100 * load)

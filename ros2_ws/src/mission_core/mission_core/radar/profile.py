@@ -282,13 +282,12 @@ def _only(lines: Sequence[_Line], command: str, name: str) -> _Line:
 
 
 def _chirps(lines: Sequence[_Line], enabled: int) -> dict[int, tuple[int, int]]:
-    """Profile id and transmitter mask by chirp index."""
+    """Profile id and mask of the transmitters in use, of those `enabled`, by chirp index."""
     chirps = {}
     for line in lines:
         if line.words[0] == "chirpCfg":
             first, last, profile_id, *_, mask = line.numbers()[:8]
             line.check(0 <= first <= last <= MAX_CHIRP, f"chirps 0 to {MAX_CHIRP}, ascending")
-            line.check(round(mask) & enabled > 0, f"a transmitter that channelCfg enables (mask {enabled})")
             chirp = round(profile_id), round(mask) & enabled
             chirps.update(dict.fromkeys(range(round(first), round(last) + 1), chirp))
     return chirps
@@ -303,6 +302,7 @@ def _frame_chirps(frame_line: _Line, chirps: dict[int, tuple[int, int]]) -> tupl
     profile_ids = {chirps[index][0] for index in indices}
     frame_line.check(len(profile_ids) == 1, f"chirps of one profile, found profiles {sorted(profile_ids)}")
     masks = tuple(chirps[index][1] for index in indices)
+    frame_line.check(0 not in masks, f"a transmitter that channelCfg enables in each chirp, found masks {masks}")
     balanced = len({masks.count(mask) for mask in masks}) == 1
     frame_line.check(balanced, f"equally many chirps of each transmitter, found masks {masks}")
     return profile_ids.pop(), masks

@@ -1,0 +1,293 @@
+"""The real serial code on pseudo terminals, with a small scripted radar at the other end."""
+
+import os
+import select
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serial.tools.list_ports_common import ListPortInfo
+
+from mission_core.errors import CommandError, ConfigurationError, DeviceError
+from mission_core.radar import device as device_module
+from mission_core.radar.device import RadarDevice, RadarPorts, list_radars
+from mission_core.radar.profile import load_profile, parse_profile
+
+PROFILE = load_profile(Path(__file__).resolve().parents[3] / "config" / "radar" / "walking_10fps.cfg")
+DONE = "Done\r\n\r\nmmwDemo:/>"
+
+
+class ScriptedRadar:
+    """Echoes and answers CLI lines as the demo does; at `sensorStart` it sends `first_bytes` on the data port.
+
+    `replies` overrules the reply to a command, None = silence.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.replies: dict[str, str | None] = {}
+        self.first_bytes = b""
+        self._cli, self._cli_slave = os.openpty()
+        self._data, self._data_slave = os.openpty()  # slaves are held open, so that the ports outlive each opening
+        self.cli_path, self.data_path = os.ttyname(self._cli_slave), os.ttyname(self._data_slave)
+        self._wake_end, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        received = b""
+        while self._wake_end not in (ready := select.select([self._cli, self._wake_end], [], [])[0]):
+            assert ready
+            *lines, received = (received + os.read(self._cli, 1024)).split(b"\n")
+            for line in lines:
+                self._answer(line.decode())
+
+    def _answer(self, line: str) -> None:
+        self.lines.append(line)
+        reply = self.replies.get(line.split()[0], DONE)
+        if reply is not None:
+            self.say(f"{line}\r\n{reply}")
+        if line == "sensorStart":
+            self.send(self.first_bytes)
+
+    def say(self, text: str) -> None:
+        os.write(self._cli, text.encode())
+
+    def send(self, data: bytes) -> None:
+        os.write(self._data, data)
+
+    def unplug(self) -> None:
+        if self._thread.is_alive():
+            os.write(self._wake, b"x")
+            self._thread.join()
+            for end in (self._cli, self._cli_slave, self._data, self._data_slave, self._wake_end, self._wake):
+                os.close(end)
+
+
+@pytest.fixture
+def radar() -> Iterator[ScriptedRadar]:
+    scripted = ScriptedRadar()
+    yield scripted
+    scripted.unplug()
+
+
+@pytest.fixture
+def device(radar: ScriptedRadar) -> Iterator[RadarDevice]:
+    with RadarDevice(radar.cli_path, radar.data_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "COMMAND_TIMEOUT", 0.2)
+    monkeypatch.setattr(device_module, "COMMAND_TIMEOUTS", {})
+
+
+def test_sends_the_profile_line_by_line(radar: ScriptedRadar, device: RadarDevice) -> None:
+    device.configure(PROFILE)
+    assert radar.lines == list(PROFILE.commands)
+
+
+def test_frames_from_before_are_thrown_away(radar: ScriptedRadar, device: RadarDevice) -> None:
+    radar.send(b"frame of an earlier run")
+    radar.first_bytes = b"new frame"
+    device.configure(PROFILE)
+    assert device.read(1.0) == b"new frame"
+
+
+def test_read_returns_what_is_there_at_once(radar: ScriptedRadar, device: RadarDevice) -> None:
+    threading.Timer(0.1, radar.send, [b"\x02\x01\n\r\x03\x11\x13\xff"]).start()  # nothing of it means a thing to a tty
+    begin = time.monotonic()
+    assert device.read(5.0) == b"\x02\x01\n\r\x03\x11\x13\xff"
+    assert time.monotonic() - begin < 2.0
+
+
+def test_read_returns_nothing_after_the_timeout(device: RadarDevice) -> None:
+    begin = time.monotonic()
+    assert device.read(0.05) == b""
+    assert 0.04 < time.monotonic() - begin < 2.0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Ignored: Sensor is already stopped\r\n" + DONE,
+        "Debug: Init Calibration Status = 0x1ffe\r\n" + DONE,
+        "Done\r\n",  # no prompt
+    ],
+)
+def test_accepted_replies(radar: ScriptedRadar, device: RadarDevice, reply: str) -> None:
+    radar.replies = dict.fromkeys(["sensorStop", "sensorStart"], reply)
+    device.configure(PROFILE)
+    device.stop()
+    assert radar.lines == [*PROFILE.commands, "sensorStop"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        ("'frameCfg' is not recognized as a CLI command\r\n", "is not recognized as a CLI command' .* flash the SDK"),
+        (
+            "Error: Invalid usage of the CLI command\r\nError -1\r\n",
+            "'Error: Invalid usage of the CLI command' .* guide",
+        ),
+        ("Error -1\r\n", "'Error -1' to 'frameCfg 0 2 32 0 100.00 1 0'; compare the line"),
+        ("Error: You have provided partial configuration between stop and this\r\nError -1\r\n", "power-cycle"),
+        ("Ignored: This command is not allowed after sensor has started\r\nDone\r\n", "power-cycle the radar"),
+    ],
+)
+def test_refused_commands(radar: ScriptedRadar, device: RadarDevice, reply: str, says: str) -> None:
+    radar.replies = {"frameCfg": f"{reply}\r\nmmwDemo:/>"}
+    with pytest.raises(CommandError, match=says):
+        device.configure(PROFILE)
+    assert radar.lines[-1].startswith("frameCfg")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("reply", "says"), [(None, "answered nothing to 'flushCfg'"), ("garbl", "only 'flushCfg garbl'")]
+)
+def test_silence(radar: ScriptedRadar, device: RadarDevice, reply: str | None, says: str) -> None:
+    radar.replies = {"flushCfg": reply}
+    with pytest.raises(CommandError, match=f"{says}.* within 0.2 s; check that the CLI and data ports are not swapped"):
+        device.configure(PROFILE)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_late_reply_is_not_taken_for_the_next(radar: ScriptedRadar, device: RadarDevice) -> None:
+    radar.replies = {"sensorStop": None}
+    threading.Timer(0.3, radar.say, ["sensorStop\r\nError -1\r\n\r\nmmwDemo:/>"]).start()
+    with pytest.raises(CommandError):
+        device.stop()
+    radar.replies = {}
+    device.stop()
+
+
+def test_what_overloads_the_data_port_is_not_sent(radar: ScriptedRadar, device: RadarDevice) -> None:
+    profile = parse_profile("\n".join(PROFILE.commands).replace("-1 1 0 0 0 0 1", "-1 1 0 0 0 1 1"), "heavy.cfg")
+    with pytest.raises(ConfigurationError, match=r"heavy.cfg: a frame of \d+ bytes every 100 ms is 179% of what"):
+        device.configure(profile)
+    assert radar.lines == []
+
+
+def test_a_high_load_is_warned_of(radar: ScriptedRadar, device: RadarDevice, caplog: pytest.LogCaptureFixture) -> None:
+    device.configure(parse_profile("\n".join(PROFILE.commands).replace("0 100.00 1", "0 23.50 1"), "fast.cfg"))
+    assert "fast.cfg: 100 points load the data port with 99%" in caplog.text
+
+
+def test_unplugged_while_reading(radar: ScriptedRadar, device: RadarDevice) -> None:
+    threading.Timer(0.1, radar.unplug).start()
+    with pytest.raises(DeviceError, match=r"radar port /dev/pts/\d+ is gone .* check cable"):
+        for _ in range(3):
+            device.read(2.0)
+
+
+def test_unplugged_before_a_command(radar: ScriptedRadar, device: RadarDevice) -> None:
+    radar.unplug()
+    with pytest.raises(DeviceError, match="is gone"):
+        device.configure(PROFILE)
+
+
+def test_opens_again_after_close(radar: ScriptedRadar) -> None:
+    device = RadarDevice(radar.cli_path, radar.data_path)
+    for _ in range(3):
+        device.open()
+        device.configure(PROFILE)
+        device.close()
+        device.close()
+    with pytest.raises(DeviceError, match="closed"):
+        device.read(0.1)
+    with pytest.raises(DeviceError, match="closed"):
+        device.stop()
+
+
+def test_absent_port(radar: ScriptedRadar) -> None:
+    device = RadarDevice(radar.cli_path, "/dev/ttyUSB99")
+    with pytest.raises(DeviceError, match="ttyUSB99 cannot be opened: it does not exist; plug the radar in"):
+        device.open()
+    with RadarDevice(radar.cli_path, radar.data_path):
+        pass  # the port that was there is free again
+
+
+def test_busy_port(radar: ScriptedRadar, device: RadarDevice) -> None:
+    with pytest.raises(DeviceError, match="cannot be opened: another process uses it"):
+        RadarDevice(radar.cli_path, radar.data_path).open()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open any port")
+def test_forbidden_port(radar: ScriptedRadar) -> None:
+    Path(radar.cli_path).chmod(0)
+    with pytest.raises(DeviceError, match="add the user to the group dialout"):
+        RadarDevice(radar.cli_path, radar.data_path).open()
+
+
+def test_no_serial_port(radar: ScriptedRadar, tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("")
+    with pytest.raises(DeviceError, match="expected a serial port"):
+        RadarDevice(str(tmp_path / "port"), radar.data_path).open()
+
+
+@pytest.mark.parametrize(
+    "ports", [("auto", "/dev/ttyUSB1"), ("/dev/ttyUSB0", "auto"), ("/dev/ttyUSB0", "/dev/ttyUSB0")]
+)
+def test_ports_that_make_no_pair(ports: tuple[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="expected two ports, or auto for both"):
+        RadarDevice(*ports)
+
+
+def usb_port(path: str, vid: int, pid: int, location: str, serial_number: str | None = "00E2") -> ListPortInfo:
+    port = ListPortInfo(path)
+    port.vid, port.pid, port.location, port.serial_number = vid, pid, location, serial_number
+    return port
+
+
+CP2105 = (
+    usb_port("/dev/ttyUSB1", 0x10C4, 0xEA70, "1-2:1.1"),
+    usb_port("/dev/ttyUSB0", 0x10C4, 0xEA70, "1-2:1.0"),
+)
+XDS110 = (
+    usb_port("/dev/ttyACM1", 0x0451, 0xBEF3, "3-1.4:1.0", "R000"),
+    usb_port("/dev/ttyACM0", 0x0451, 0xBEF3, "3-1.4:1.3", "R000"),
+)
+
+
+def test_lists_radars_by_usb_identity() -> None:
+    arduino, onboard = usb_port("/dev/ttyACM2", 0x2341, 0x0043, "1-3:1.0"), ListPortInfo("/dev/ttyS0")
+    radars = list_radars([onboard, *CP2105, arduino, *XDS110])
+    assert radars == [
+        RadarPorts("/dev/ttyUSB0", "/dev/ttyUSB1", "00E2", "CP2105 of an IWR6843 EVM"),
+        RadarPorts("/dev/ttyACM1", "/dev/ttyACM0", "R000", "XDS110 of a BoosterPack or carrier board"),
+    ]
+
+
+def test_half_a_radar_is_none() -> None:
+    assert list_radars(CP2105[:1]) == []
+
+
+def test_two_alike_are_told_apart_by_their_usb_port() -> None:
+    twins = [usb_port("/dev/ttyUSB2", 0x10C4, 0xEA70, "1-4:1.0"), usb_port("/dev/ttyUSB3", 0x10C4, 0xEA70, "1-4:1.1")]
+    assert [radar.cli for radar in list_radars([*CP2105, *twins])] == ["/dev/ttyUSB0", "/dev/ttyUSB2"]
+
+
+def open_auto(monkeypatch: pytest.MonkeyPatch, device: RadarDevice, *plugged_in: ListPortInfo) -> None:
+    monkeypatch.setattr(device_module, "comports", lambda: plugged_in)
+    device.open()
+
+
+def test_auto_finds_the_radar_and_finds_it_again(monkeypatch: pytest.MonkeyPatch, radar: ScriptedRadar) -> None:
+    here = [
+        usb_port(radar.cli_path, 0x10C4, 0xEA70, "1-2:1.0", "mine"),
+        usb_port(radar.data_path, 0x10C4, 0xEA70, "1-2:1.1", "mine"),
+    ]
+    device = RadarDevice()
+    with pytest.raises(DeviceError, match="no radar is plugged in: expected USB 10C4:EA70 or 0451:BEF3"):
+        open_auto(monkeypatch, device)
+    with pytest.raises(DeviceError, match=r"2 radars are plugged in .* name the ports"):
+        open_auto(monkeypatch, device, *here, *CP2105)
+    open_auto(monkeypatch, device, *here)
+    device.configure(PROFILE)
+    open_auto(monkeypatch, device, *here, *CP2105)  # replugged, and another one came
+    with pytest.raises(DeviceError, match="no radar with serial number mine"):
+        open_auto(monkeypatch, device, *CP2105)

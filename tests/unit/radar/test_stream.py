@@ -1,0 +1,183 @@
+"""Damage of every kind: what must come out, and that it does not depend on how the bytes were cut."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mission_core.radar.stream import FrameStream, StreamCounters
+from mission_core.radar.tlv import MAGIC, encode_frame
+from mission_core.types import RadarFrame
+
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"
+FRAME_BYTES = 288
+POINTS = np.random.default_rng(5).uniform(0.5, 6.0, (10, 6)).astype(np.float32)
+
+
+def frames_of(data: bytes, chunk: int) -> tuple[list[RadarFrame], StreamCounters]:
+    stream = FrameStream()
+    frames = [frame for start in range(0, len(data), chunk) for frame in stream.feed(data[start : start + chunk])]
+    return frames + stream.finish(), stream.counters
+
+
+def numbers(frames: list[RadarFrame]) -> list[int]:
+    return [frame.frame_number for frame in frames]
+
+
+def good(number: int) -> bytes:
+    raw = encode_frame(number, POINTS)
+    assert len(raw) == FRAME_BYTES
+    return raw
+
+
+@pytest.mark.parametrize("chunk", [1, 13, FRAME_BYTES, 10_000])
+@pytest.mark.parametrize(
+    ("sample", "expected", "counters"),
+    [
+        ("lost_bytes_header", [1, 3], StreamCounters(2, 1, 283, 1, 0, {"bad_header": 1})),
+        ("lost_bytes_points", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+        ("lost_bytes_side_info", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+        ("lost_bytes_last_tlv", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+        ("wrong_length", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
+        ("wrong_length_in_bounds", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"truncated": 1})),
+        ("wrong_tlv_count", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
+        ("wrong_tlv_length", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
+        ("wrong_magic", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
+        ("noise_between", [1, 2, 3], StreamCounters(3, 1, 100, 0, 0, {"bad_header": 1})),
+        ("magic_in_payload", [1, 2, 3], StreamCounters(3)),
+        ("old_header_in_payload", [1, 2, 3], StreamCounters(3)),
+        ("unknown_tlv", [1, 2, 3], StreamCounters(3)),
+        ("no_points", [1, 2, 3], StreamCounters(3)),
+        ("not_finite", [1, 2, 3], StreamCounters(3, nonfinite_points=2)),
+        ("restart", [1, 0, 3], StreamCounters(3, lost_frames=2)),
+        ("truncated_end", [1, 2], StreamCounters(2, bytes_dropped=287, errors={"truncated": 1})),
+    ],
+)
+def test_broken_samples(sample: str, expected: list[int], counters: StreamCounters, chunk: int) -> None:
+    frames, counted = frames_of((SAMPLES / f"{sample}.bin").read_bytes(), chunk)
+    assert numbers(frames) == expected
+    assert counted == counters
+
+
+def test_every_sample_is_tested() -> None:
+    tested = {
+        mark.args[1][index][0] for mark in test_broken_samples.pytestmark[:1] for index in range(len(mark.args[1]))
+    }
+    assert tested == {path.stem for path in SAMPLES.glob("*.bin")}
+
+
+@pytest.mark.parametrize("frame", [encode_frame(8, POINTS), encode_frame(8, POINTS[:0])])
+def test_a_frame_is_delivered_with_its_last_byte(frame: bytes) -> None:
+    stream = FrameStream()
+    assert stream.feed(good(7) + frame[:-1]) != []
+    assert numbers(stream.feed(frame[-1:])) == [8]
+
+
+def test_a_wrong_length_does_not_hold_up_the_next_frame() -> None:
+    damaged = bytearray(good(2))
+    damaged[12:16] = struct.pack("<I", 60_000)
+    stream = FrameStream()
+    assert numbers(stream.feed(good(1) + damaged + good(3))) == [1, 3]
+
+
+@given(st.data())
+def test_bytes_lost_anywhere_cost_one_frame(data: st.DataObject) -> None:
+    num_lost = data.draw(st.integers(1, FRAME_BYTES - 1))
+    start = data.draw(st.integers(0, FRAME_BYTES - num_lost))
+    damaged = good(2)[:start] + good(2)[start + num_lost :]
+    frames, counters = frames_of(good(1) + damaged + good(3) + good(4), 10_000)
+    assert numbers(frames) == [1, 3, 4]
+    assert (counters.lost_frames, counters.resyncs) == (1, 1)
+    assert counters.bytes_dropped == FRAME_BYTES - num_lost
+
+
+def test_bytes_lost_across_frames() -> None:
+    stream = b"".join(map(good, range(1, 7)))
+    lost = stream[: FRAME_BYTES + 250] + stream[4 * FRAME_BYTES - 100 :]  # from frame 2's last TLV into frame 4
+    frames, counters = frames_of(lost, 64)
+    assert numbers(frames) == [1, 5, 6]
+    assert counters.lost_frames == 3
+
+
+def test_starts_in_the_middle_of_a_frame() -> None:
+    frames, counters = frames_of(good(1)[100:] + good(2) + good(3), 50)
+    assert numbers(frames) == [2, 3]
+    assert counters == StreamCounters(frames=2, resyncs=1, bytes_dropped=FRAME_BYTES - 100)
+
+
+def test_the_end_may_cut_what_looks_like_a_header() -> None:
+    frame = good(1)[: -len(MAGIC)] + MAGIC  # in the padding: is it the next frame?
+    stream = FrameStream()
+    assert stream.feed(frame) == []
+    assert numbers(stream.finish()) == [1]
+    assert stream.counters == StreamCounters(frames=1)
+
+
+def test_counts_lost_frames_but_not_restarts() -> None:
+    stream = FrameStream()
+    stream.feed(b"".join(map(good, [67298, 67299, 1, 2, 5, 5])))
+    assert stream.counters.lost_frames == 2
+
+
+def test_finish_begins_another_stream() -> None:
+    stream = FrameStream()
+    stream.feed(good(1) + good(2)[:50])
+    stream.finish()
+    assert numbers(stream.feed(good(100))) == [100]
+    assert stream.counters == StreamCounters(frames=2, bytes_dropped=50, errors={"truncated": 1})
+
+
+pieces = st.one_of(
+    st.binary(max_size=80),
+    st.integers(0, 9).map(good),
+    st.tuples(st.integers(0, 9), st.integers(0, FRAME_BYTES)).map(lambda cut: good(cut[0])[: cut[1]]),
+    st.tuples(st.integers(0, 9), st.integers(0, FRAME_BYTES)).map(lambda cut: good(cut[0])[cut[1] :]),
+    st.integers(1, len(MAGIC)).map(lambda size: MAGIC[:size]),
+    st.tuples(st.integers(0, FRAME_BYTES - 4), st.integers(0, 2**32 - 1)).map(
+        lambda patch: good(3)[: patch[0]] + struct.pack("<I", patch[1]) + good(3)[patch[0] + 4 :]
+    ),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(pieces, max_size=8).map(b"".join), st.lists(st.integers(1, 400), min_size=1, max_size=20))
+def test_frames_do_not_depend_on_the_chunks(data: bytes, sizes: list[int]) -> None:
+    stream = FrameStream()
+    frames, start = [], 0
+    while start < len(data):
+        size = sizes[len(frames) % len(sizes)]
+        frames += stream.feed(data[start : start + size])
+        start += size
+    frames += stream.finish()
+    whole, counters = frames_of(data, max(1, len(data)))
+    assert [frame.raw for frame in frames] == [frame.raw for frame in whole]
+    assert stream.counters == counters
+    assert sum(len(frame.raw) for frame in frames) + counters.bytes_dropped == len(data)
+
+
+@given(st.binary(max_size=3000))
+def test_garbage_never_raises(data: bytes) -> None:
+    frames, counters = frames_of(MAGIC + data, 97)
+    assert sum(len(frame.raw) for frame in frames) + counters.bytes_dropped == len(MAGIC) + len(data)
+
+
+def test_the_buffer_is_bounded() -> None:
+    waiting = bytearray(good(1))
+    waiting[12:16] = struct.pack("<I", 64 * 1024)
+    stream = FrameStream()
+    for chunk in [bytes(waiting), *[b"\x02" * 1000] * 300]:
+        stream.feed(chunk)
+        assert len(stream._buffer) <= 64 * 1024 + 40 + 1000
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 768, 10**6])
+def test_real_capture(mission_data: Path, chunk: int) -> None:
+    capture = mission_data / "uart_captures" / "ti_doors_xwr68xx_processed_stream.dat"
+    frames, counters = frames_of(capture.read_bytes(), chunk)
+    assert numbers(frames) == list(range(209, 310))
+    assert counters == StreamCounters(frames=101)
+    num_points = [len(frame.points) for frame in frames]
+    assert (min(num_points), max(num_points), num_points.count(0)) == (0, 23, 4)
