@@ -337,16 +337,21 @@ def _angles(
     that direction. Without an upper row it is 0.
     """
     _, right, up = array
-    lower, upper = up == 0, up == 1
-    wave = np.fft.fftshift(np.fft.fftfreq(AZIMUTH_FFT)) * 2  # direction cosines of the FFT bins
-    beams = np.exp(-1j * np.pi * np.outer(right, wave)).astype(np.complex64)  # (A, B)
-    row = snapshots[:, lower] @ beams[lower]
-    peak = np.abs(row).argmax(axis=1)
-    if not upper.any():
+    wave = 2 * np.fft.fftfreq(AZIMUTH_FFT)  # direction cosines of the FFT bins
+    columns = right.astype(np.intp)
+
+    def beams(row: NDArray[np.bool_]) -> NDArray[np.complex128]:
+        """Sums (N, B) over one row of antennas, each at its place in an array that begins at 0."""
+        aperture = np.zeros((len(snapshots), columns.max() + 1), np.complex64)
+        aperture[:, columns[row]] = snapshots[:, row]
+        return np.fft.fft(aperture, AZIMUTH_FFT, axis=1)
+
+    lower = beams(up == 0)
+    peak = np.abs(lower).argmax(axis=1)
+    if not up.any():
         return wave[peak], np.zeros(len(peak))
     index = np.arange(len(peak))
-    above = (snapshots[:, upper] @ beams[upper])[index, peak]
-    return wave[peak], np.angle(above * row[index, peak].conj()) / np.pi
+    return wave[peak], np.angle(beams(up == 1)[index, peak] * lower[index, peak].conj()) / np.pi
 
 
 def _spread(bins: Float64Array, ratio: float) -> tuple[NDArray[np.int64], Float64Array]:
