@@ -107,7 +107,7 @@ def box_geometry(box: Float32Array, camera: CameraModel | None, mount: Mount | N
     distance = -mount.height * foot[0] / foot[2]
     return np.array(
         [
-            distance * foot[1] / foot[0],
+            distance * (left[1] / left[0] + right[1] / right[0]) / 2,
             distance,
             mount.height + distance * head[2] / head[0],
             distance * (left[1] / left[0] - right[1] / right[0]),

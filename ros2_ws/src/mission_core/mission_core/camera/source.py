@@ -415,6 +415,7 @@ class Kinect:
         try:
             device.start()
         except pyk4a.K4AException as error:
+            device.close()
             raise CameraError(
                 f"{self.describe()} does not start ({error}): another program uses it, or it lacks power or USB 3"
             ) from error
@@ -422,16 +423,15 @@ class Kinect:
         self._camera = _kinect_camera(pyk4a, device.calibration, _KINECT_SHAPES[1])
 
     def _find(self, pyk4a: ModuleType) -> Any:
-        """The device by its serial number, opened or, when it is the first, not yet."""
+        """The device with the serial number, or the first one that is free; opened."""
         config = pyk4a.Config(
             color_resolution=pyk4a.ColorResolution.RES_720P,
             depth_mode=pyk4a.DepthMode.OFF,
             camera_fps=pyk4a.FPS.FPS_15,
             synchronized_images_only=False,
         )
-        count = pyk4a.connected_device_count()
         seen = []
-        for number in range(count):
+        for number in range(pyk4a.connected_device_count()):
             device = pyk4a.PyK4A(config, device_id=number)
             try:
                 device.open()

@@ -33,9 +33,8 @@ Cloth = Literal["skin", "hair", "top", "sleeve", "bottom", "shank", "shoe"]
 # --- the body: capsules between points ----------------------------------------------------------------------------
 
 _NUM_JOINTS = len(Joint)
-(_CALF_LEFT, _CALF_RIGHT, _HEEL_LEFT, _HEEL_RIGHT, _CROWN, _JAW, _BACK_OF_HEAD, _NAPE, _BELLY, _CROTCH, _HEM) = range(
-    _NUM_JOINTS, _NUM_JOINTS + 11
-)
+_CALF_LEFT, _CALF_RIGHT, _HEEL_LEFT, _HEEL_RIGHT, _CROWN, _JAW = range(_NUM_JOINTS, _NUM_JOINTS + 6)
+_FACE, _BACK_OF_HEAD, _NAPE, _BELLY, _CROTCH, _HEM = range(_NUM_JOINTS + 6, _NUM_JOINTS + 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,9 @@ def _capsules(body: Physique, *, skirt: bool, long_hair: bool) -> list[_Capsule]
         trunk("torso", Joint.SPINE_NAVEL, Joint.SPINE_CHEST, (waist, chest), "top"),
         trunk("torso", Joint.SPINE_CHEST, Joint.NECK, (chest, neck), "top"),
         _round("neck", Joint.NECK, Joint.HEAD, (0.55 * head, 0.5 * head), "skin"),
-        _round("face", _CROWN, _JAW, (0.88 * head, 0.62 * head), "skin"),
-        _round("hair", _CROWN, _BACK_OF_HEAD, (0.98 * head, 0.9 * head), "hair"),
+        _round("face", _FACE, _JAW, (0.8 * head, 0.62 * head), "skin"),
+        _round("face", _FACE, Joint.NOSE, (0.6 * head, 0.2 * head), "skin"),
+        _round("hair", _CROWN, _BACK_OF_HEAD, (0.92 * head, 0.88 * head), "hair"),
     ]
     if long_hair:
         parts.append(_round("hair", _BACK_OF_HEAD, _NAPE, (0.85 * head, 0.7 * head), "hair"))
@@ -124,11 +124,12 @@ def _side(body: Physique, side: str, thigh_cloth: Cloth) -> list[_Capsule]:
 def _points(joints: Float64Array, body: Physique) -> Float64Array:
     """Joints (..., 32, 3), room frame, and behind them the further points between which capsules are drawn."""
     j = {joint: joints[..., joint, :] for joint in Joint}
-    head, neck, pelvis, nose = j[Joint.HEAD], j[Joint.NECK], j[Joint.PELVIS], j[Joint.NOSE]
-    up = _unit(head - neck)
-    face = _unit((nose - head) - np.sum((nose - head) * up, axis=-1, keepdims=True) * up)
+    neck, pelvis, nose = j[Joint.NECK], j[Joint.PELVIS], j[Joint.NOSE]
+    ears = 0.5 * (j[Joint.EAR_LEFT] + j[Joint.EAR_RIGHT])
+    up = _unit(ears - neck)
+    face = _unit((nose - ears) - np.sum((nose - ears) * up, axis=-1, keepdims=True) * up)
     r = body.head_radius
-    crown = head + 0.55 * r * up - 0.1 * r * face
+    above_ears = body.head - np.linalg.norm(ears - neck, axis=-1, keepdims=True)  # up to the vertex
     further = []
     for knee, ankle in ((Joint.KNEE_LEFT, Joint.ANKLE_LEFT), (Joint.KNEE_RIGHT, Joint.ANKLE_RIGHT)):
         further.append(0.68 * j[knee] + 0.32 * j[ankle])
@@ -141,10 +142,11 @@ def _points(joints: Float64Array, body: Physique) -> Float64Array:
     knees = 0.5 * (j[Joint.KNEE_LEFT] + j[Joint.KNEE_RIGHT])
     spine = j[Joint.SPINE_NAVEL] - pelvis
     further += [
-        crown,
-        head - 0.5 * r * up + 0.35 * r * face,  # jaw
-        head + 0.15 * r * up - 0.35 * r * face,  # back of the head
-        neck + 0.1 * (head - neck) - 0.8 * r * face,  # nape
+        ears + (above_ears - 0.9 * r) * up - 0.05 * r * face,  # crown
+        ears - 0.6 * r * up + 0.45 * r * face,  # jaw
+        ears + 0.4 * r * face,  # face
+        ears + 0.1 * r * up - 0.3 * r * face,  # back of the head
+        neck - 0.8 * r * face,  # nape
         pelvis + 0.25 * spine,  # belly
         pelvis - 0.12 * spine,  # crotch
         0.12 * pelvis + 0.88 * knees,  # hem
@@ -311,7 +313,10 @@ class SimulatedCamera:
         left, top, right, bottom = crop_region(box)
         x0, y0 = max(left, 0), max(top, 0)
         x1, y1 = min(right, self.camera.width), min(bottom, self.camera.height)
-        patch = self._picture(index, [figure for figure in figures if figure is not None], (x0, y0, x1, y1))
+        # a little more than is shown: OpenCV smooths edges differently at the border of what it paints on
+        region = (max(x0 - 4, 0), max(y0 - 4, 0), min(x1 + 4, self.camera.width), min(y1 + 4, self.camera.height))
+        painted = self._picture(index, [figure for figure in figures if figure is not None], region)
+        patch = painted[y0 - region[1] : y1 - region[1], x0 - region[0] : x1 - region[0]]
         return finish_crop(patch, (x0 - left, y0 - top, right - x1, bottom - y1))
 
     def _figures(self, times: Float64Array) -> list[list[_Figure | None]]:
