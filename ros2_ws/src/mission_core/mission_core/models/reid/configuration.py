@@ -28,7 +28,7 @@ class ReidConfig:
     frame_rate: float = 10.0
     num_points: int = 64
     point_features: tuple[int, ...] = (5, 12, 24, 48, 64)
-    image_features: tuple[int, ...] = (3, 16, 32, 64, 128)
+    image_features: tuple[int, ...] = (3, 32, 64, 128)
     dim: int = 128
     lstm_layers: int = 3
     dropout: float = 0.1

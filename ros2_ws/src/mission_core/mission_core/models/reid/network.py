@@ -90,12 +90,10 @@ class VisionBranch(nn.Module):
         super().__init__()
         widths = config.image_features
         layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(widths):
-            layers += [
-                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-                nn.GroupNorm(8, outputs),
-                nn.ReLU(),
-            ]
+        for depth, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+            # patches of 4 x 4 first: the full resolution would take most of the time and carries little gait
+            size = {"kernel_size": 4, "stride": 4} if depth == 0 else {"kernel_size": 3, "stride": 2, "padding": 1}
+            layers += [nn.Conv2d(inputs, outputs, bias=False, **size), nn.GroupNorm(8, outputs), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers, nn.AdaptiveAvgPool2d((3, 2)), nn.Flatten())
         self.geometry = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
         self.frame = nn.Linear(6 * widths[-1] + 32, config.dim)

@@ -1,0 +1,167 @@
+"""`mission evaluate BAG`: ranks identities offline from a bag's raw radar frames, and compares with the live run."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mission_core.errors import ConfigurationError
+from mission_core.paths import share_directory, state_directory
+
+if TYPE_CHECKING:
+    from mission_core.agreement import Agreement, Run
+    from mission_core.data.bags import BagReader
+    from mission_core.pipeline import Perceived, Pipeline
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("bag", type=Path, help="directory of a bag with radar/raw")
+    parser.add_argument("--gallery", type=Path, help="database of the gallery (default: the one the bag was made with)")
+    parser.add_argument("--model", default="reid_small", help="name or directory of the model (default: %(default)s)")
+    parser.add_argument("--namespace", help="of the bag's topics (default: found by their names)")
+    parser.add_argument("--params-file", type=Path, help="node parameters (default: config/mission.yaml)")
+    parser.add_argument("--json", action="store_true", help="one JSON object per ranking, a last one with the summary")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command."""
+    from mission_core.data.bags import BagReader
+
+    with BagReader(arguments.bag, arguments.namespace) as bag:
+        pipeline = _pipeline(arguments, bag)
+        perceived = []
+        for item in pipeline.run(bag):
+            perceived.append(item)
+            if arguments.json:
+                _print_rankings(item)
+        agreement = _compare_with_live(bag, perceived)
+        summary = {
+            "frames": len(perceived),
+            "bad_frames": pipeline.bad_frames,
+            "tracks": _summarise(perceived),
+            "agreement": {**asdict(agreement), "complete": agreement.complete} if agreement else None,
+        }
+    if arguments.json:
+        print(json.dumps(summary))
+    else:
+        _print_summary(summary)
+    return 0
+
+
+def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
+    from mission_core.calibration import load_calibration
+    from mission_core.gallery.store import SqliteGallery
+    from mission_core.models.reid.model import ReidModel
+    from mission_core.models.reid.ranking import Reidentifier
+    from mission_core.parameters import from_parameters, node_parameters
+    from mission_core.pipeline import Pipeline
+    from mission_core.radar.tracking import RadarTracker, TrackerConfig
+
+    path = Path(arguments.model)
+    model = ReidModel.load(path if path.is_dir() else share_directory() / "models" / arguments.model)
+    tracker = node_parameters("radar_tracker", arguments.params_file)
+    reid = node_parameters("reid", arguments.params_file)
+    reidentifier = Reidentifier(model, period=reid["period"], min_frames=reid["min_frames"])
+    with SqliteGallery(arguments.gallery or _gallery_of(bag, model.sha256), model.sha256, read_only=True) as store:
+        reidentifier.set_gallery(store.clips())
+        recorded = bag.gallery_revisions()
+        if recorded and store.revision not in recorded:
+            print(
+                f"mission: the gallery is at revision {store.revision}, the bag was ranked against {recorded}: people "
+                "were enrolled or removed since, the live run cannot agree",
+                file=sys.stderr,
+            )
+    mount = load_calibration(tracker.get("calibration", "")).radar.mount
+    return Pipeline(RadarTracker(from_parameters(TrackerConfig, tracker), mount), reidentifier)
+
+
+def _gallery_of(bag: "BagReader", model_sha256: str) -> Path:
+    """The gallery in use: the simulated room's when that is what the bag shows, else the operator's."""
+    for candidate in (
+        state_directory() / "gallery.sqlite3",
+        state_directory() / f"sim_gallery_{model_sha256[:8]}.sqlite3",
+    ):
+        if candidate.is_file() and _holds(candidate, model_sha256, bag.gallery_people()):
+            return candidate
+    raise ConfigurationError(f"no gallery on this machine holds the people {bag.path} was ranked against: --gallery")
+
+
+def _holds(path: Path, model_sha256: str, people: Iterable[str]) -> bool:
+    from mission_core.errors import GalleryError
+    from mission_core.gallery.store import SqliteGallery
+
+    try:
+        with SqliteGallery(path, model_sha256, read_only=True) as store:
+            return set(people) <= set(store.person_ids())
+    except GalleryError:
+        return False
+
+
+def _print_rankings(item: "Perceived") -> None:
+    for ranking in item.rankings:
+        candidates = [{"person_id": c.person_id, "score": c.score} for c in ranking.candidates]
+        record = {"stamp": item.tracked.stamp_ns * 1e-9, "track_id": ranking.track_id, "candidates": candidates}
+        print(json.dumps({**record, "unknown": ranking.unknown}))
+
+
+def _compare_with_live(bag: "BagReader", perceived: list["Perceived"]) -> "Agreement | None":
+    """Agreement with the rankings in the bag; None where it holds none."""
+    from mission_core.agreement import compare
+
+    if not (bag.has("reid/identities") and bag.has("radar/tracks")):
+        return None
+    offline: Run = {item.tracked.stamp_ns: (item.tracked.tracks, item.rankings) for item in perceived}
+    tracks = {frame.stamp_ns: frame.tracks for frame in bag.tracked_frames()}
+    live: Run = {stamp: (tracks[stamp], rankings) for stamp, rankings in bag.rankings() if stamp in tracks}
+    return compare(live, offline)
+
+
+def _summarise(perceived: list["Perceived"]) -> list[dict[str, Any]]:
+    """For each track how long it lasted, and its mean scores over its rankings."""
+    totals: dict[int, dict[str, float]] = {}
+    counts: dict[int, int] = {}
+    for ranking in (ranking for item in perceived for ranking in item.rankings if ranking.candidates):
+        scores = totals.setdefault(ranking.track_id, {})
+        counts[ranking.track_id] = counts.get(ranking.track_id, 0) + 1
+        for person, score in [*((c.person_id, c.score) for c in ranking.candidates), ("unknown", ranking.unknown)]:
+            scores[person] = scores.get(person, 0.0) + score
+    return [
+        {
+            "track_id": track_id,
+            "ranked_frames": counts[track_id],
+            "mean_scores": {
+                person: round(score / counts[track_id], 4)
+                for person, score in sorted(scores.items(), key=lambda item: -item[1])
+            },
+        }
+        for track_id, scores in sorted(totals.items())
+    ]
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{summary['frames']} radar frames, {summary['bad_frames']} bad")
+    for column in ("track", "ranked frames", "first", "second", "third", "unknown"):
+        table.add_column(column)
+    for track in summary["tracks"]:
+        scores = dict(track["mean_scores"])
+        unknown = scores.pop("unknown", 0.0)
+        best = [f"{person} {score:.0%}" for person, score in list(scores.items())[:3]]
+        best += [""] * (3 - len(best))
+        table.add_row(str(track["track_id"]), str(track["ranked_frames"]), *best, f"{unknown:.0%}")
+    Console().print(table)
+    agreement = summary["agreement"]
+    if agreement is None:
+        print("the bag holds no live rankings to compare with")
+        return
+    print(
+        f"against the live run: {agreement['same_order']} of {agreement['compared']} rankings in the same order, "
+        f"{agreement['same_first']} with the same person first, scores differ by at most "
+        f"{agreement['largest_difference']:.1e}; {agreement['only_one']} were made by one of the two only"
+    )

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from mission_core.agreement import Run, compare
+from mission_core.types import Candidate, Ranking, Track
+
+
+def track(track_id: int, y: float) -> Track:
+    zeros = np.zeros(3)
+    return Track(track_id, np.array([3.0, y, 1.0]), zeros, zeros, np.ones(4), 1.0, 5, 0)
+
+
+def ranking(track_id: int, scores: dict[str, float], frames: int = 20) -> Ranking:
+    candidates = tuple(Candidate(person, score, f"{person}-0", 1.0) for person, score in scores.items())
+    return Ranking(track_id, candidates, 0.1, frames)
+
+
+FIRST: Run = {100: ((track(1, 0.0), track(2, 1.0)), (ranking(1, {"P00": 0.6, "P01": 0.3}), ranking(2, {"P01": 0.9})))}
+
+
+def test_equal_runs_agree_although_track_ids_differ() -> None:
+    second: Run = {
+        100: ((track(7, 1.0), track(8, 0.0)), (ranking(7, {"P01": 0.9}), ranking(8, {"P00": 0.6, "P01": 0.3})))
+    }
+    agreement = compare(FIRST, second)
+    assert agreement.complete
+    assert (agreement.compared, agreement.same_order, agreement.only_one) == (2, 2, 0)
+    assert agreement.largest_difference == 0.0
+
+
+def test_another_order_is_no_agreement() -> None:
+    second: Run = {100: (FIRST[100][0], (ranking(1, {"P01": 0.5, "P00": 0.4}), ranking(2, {"P01": 0.9})))}
+    agreement = compare(FIRST, second)
+    assert not agreement.complete
+    assert (agreement.same_order, agreement.same_first) == (1, 1)
+    assert agreement.largest_difference == pytest.approx(0.2)
+
+
+def test_rankings_of_other_frames_or_places_are_told_apart() -> None:
+    second: Run = {
+        100: ((track(1, 0.0), track(2, 3.0)), (ranking(1, {"P00": 1.0}, frames=12), ranking(2, {"P01": 0.9})))
+    }
+    agreement = compare(FIRST, second)
+    assert agreement.compared == 0
+    assert agreement.only_one == 4
+    assert not agreement.complete
+
+
+def test_nothing_in_common_is_no_agreement() -> None:
+    assert not compare(FIRST, {200: FIRST[100]}).complete
