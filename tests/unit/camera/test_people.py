@@ -76,4 +76,4 @@ def test_overlap_is_intersection_over_union():
     [((10, 10, 50, 100), False), ((0, 10, 50, 100), True), ((280, 10, 40, 100), True), ((10, 90, 50, 90), True)],
 )
 def test_a_box_at_the_border_is_cut(box: tuple[int, ...], cut: bool):
-    assert touches_border(np.array(box, np.float32), np.zeros((180, 320, 3), np.uint8)) is cut
+    assert touches_border(np.array(box, np.float32), width=320, height=180) is cut

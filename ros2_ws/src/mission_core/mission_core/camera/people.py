@@ -150,8 +150,7 @@ def overlap(first: Float32Array, second: Float32Array) -> float:
     return common / union if union > 0 else 0.0
 
 
-def touches_border(box: Float32Array, image: ImageArray) -> bool:
-    """Whether a box reaches the border of the picture, where the person may be cut."""
-    height, width = image.shape[:2]
+def touches_border(box: Float32Array, width: int, height: int) -> bool:
+    """Whether a box reaches the border of a picture of that size, where the person may be cut."""
     x0, y0, x1, y1 = box[0], box[1], box[0] + box[2], box[1] + box[3]
     return bool(x0 < _BORDER or y0 < _BORDER or x1 > width - _BORDER or y1 > height - _BORDER)

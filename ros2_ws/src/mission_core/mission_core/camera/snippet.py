@@ -22,7 +22,7 @@ SNIPPET_RATE = 10.0
 SNIPPET_HOP = 10
 """Frames from the start of one snippet to the next."""
 MAX_DURATION = 300.0
-"""Longest time watched for one call [s]; bounds the memory to about 100 MB."""
+"""Longest time watched for one call [s]; bounds the memory of one call to some 300 MB."""
 
 _PERIOD_NS = round(1e9 / SNIPPET_RATE)
 _TOLERANCE_NS = 60_000_000  # of a frame to its place in the 10 Hz grid: any source of 9 fps or more without gaps fits
@@ -165,7 +165,8 @@ def _watch(source: FrameSource, mount: Mount | None, duration: float) -> tuple[i
         frames += 1
         box = follower.step(frame.stamp_ns, detector.find(frame))
         if box is not None:
-            whole = not touches_border(box, frame.image)
+            height, width = frame.image.shape[:2]
+            whole = not touches_border(box, width, height)
             geometry = box_geometry(box, frame.camera, mount)
             sightings.append(_Sighting(frame.stamp_ns, crop(frame.image, box) if whole else None, geometry))
     return frames, sightings

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mission_core.camera.people import touches_border
 from mission_core.camera.skeleton import Joint
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, box_geometry, crop_region, finish_crop
 from mission_core.geometry import optical_to_rep103, project, rep103_to_optical, room_to_sensor, sensor_to_room
@@ -301,7 +302,7 @@ class SimulatedCamera:
         crops, geometry = [], []
         for index, figures in zip(indices, zip(*self._figures(indices / self.fps), strict=True), strict=True):
             figure = figures[walker]
-            if figure is None or not _whole(figure.box, self.camera):
+            if figure is None or touches_border(figure.box, self.camera.width, self.camera.height):
                 return None
             crops.append(self._crop(int(index), figures, figure.box))
             geometry.append(box_geometry(figure.box, self.camera, self.mount))
@@ -364,12 +365,6 @@ class SimulatedCamera:
 
 def _inside(pixels: Float64Array, box: Float32Array) -> NDArray[np.bool_]:
     return np.all((pixels >= box[:2]) & (pixels < box[:2] + box[2:]), axis=-1)
-
-
-def _whole(box: Float32Array, camera: CameraModel) -> bool:
-    return bool(
-        box.any() and box[0] > 1 and box[1] > 1 and (box[:2] + box[2:] < (camera.width - 1, camera.height - 1)).all()
-    )
 
 
 def _figures(
