@@ -169,6 +169,9 @@ class Trainer:
             while self.step < self.config.steps:
                 state = self._train_step(train)
                 progress.update(task, completed=self.step, state=state)
+                if not progress.console.is_terminal and self.step % 50 == 0:
+                    remaining = progress.tasks[task].time_remaining or 0.0
+                    log.info("step %d of %d, %.0f min left: %s", self.step, self.config.steps, remaining / 60, state)
                 if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
                     progress.console.print(self._validate(validation, state))
         self._calibrate(validation)
@@ -198,7 +201,9 @@ class Trainer:
 
     def _train_step(self, people: list[PersonWalks]) -> str:
         config = self.config
-        rng = np.random.default_rng((config.seed, self.step))  # by step, so that a resumed run draws what it would have
+        # by step, so that a resumed run draws what it would have
+        rng = np.random.default_rng((config.seed, self.step))
+        torch.manual_seed(int(rng.integers(2**63)))
         batch = sample_batch(people, config.batch_people, config.network, rng).to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(self.step, config.steps)

@@ -1,0 +1,41 @@
+"""The shipped model on people it has never seen: better than chance with their radar, at chance with somebody else's."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mission_core.data.walks import WalkSetConfig, load_seeds, protocol
+from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.models.reid.model import ReidModel
+from mission_core.paths import share_directory
+
+PEOPLE = 24
+
+
+@pytest.fixture(scope="module")
+def identifications(tmp_path_factory: pytest.TempPathFactory) -> tuple[Identification, Identification]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
+        people = load_seeds(range(500, 500 + PEOPLE), WalkSetConfig(radar_frames=20), workers=2)
+    people = [person for person in people if person.radar and person.camera]
+    model = ReidModel.load(share_directory() / "models" / "reid_small")
+    test = protocol(people, model.num_frames, model.num_points)
+    features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
+    shuffled = shuffle_between_people(test.queries, test.truth)
+    honest, null = (score_queries(model, queries, features, test.owner) for queries in (test.queries, shuffled))
+    return Identification(honest, test.truth), Identification(null, test.truth)
+
+
+@pytest.mark.slow
+def test_radar_of_the_right_person_identifies_better_than_chance(
+    identifications: tuple[Identification, Identification],
+) -> None:
+    honest, _ = identifications
+    assert honest.top(5).low > 5 / honest.num_people
+
+
+@pytest.mark.slow
+def test_radar_of_somebody_else_identifies_nobody(identifications: tuple[Identification, Identification]) -> None:
+    honest, null = identifications
+    assert null.top(5).low <= 5 / null.num_people
+    assert null.top(5).value < honest.top(5).value

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+import torch
+from mission_core.data.walks import PersonWalks, WalkSetConfig
+from mission_core.errors import ConfigurationError, ModelError
+from mission_core.models.export import export
+from mission_core.models.reid.configuration import ReidConfig
+from mission_core.paths import share_directory
+from mission_core.train import TrainConfig, Trainer, load_config
+
+TINY = TrainConfig(
+    name="tiny",
+    network=ReidConfig(dim=16, image_features=(3, 8, 8), lstm_layers=1),
+    data=WalkSetConfig(train_people=6, validation_people=12, radar_walks=1, radar_frames=20, camera_walks=1),
+    steps=4,
+    batch_people=4,
+    validate_every=2,
+)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of the simulated people, shared by the tests of this module."""
+    return tmp_path_factory.mktemp("ros_home")
+
+
+@pytest.fixture(autouse=True)
+def _home(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_HOME", str(simulated))
+
+
+class InterruptedTrainer(Trainer):
+    def _validate(self, people: list[PersonWalks], state: str) -> str:
+        super()._validate(people, state)
+        raise KeyboardInterrupt
+
+
+def test_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    Trainer(TINY, tmp_path / "whole").run()
+    with pytest.raises(KeyboardInterrupt):
+        InterruptedTrainer(TINY, tmp_path / "cut").run()
+    with pytest.raises(ModelError, match="not calibrated"):
+        export(tmp_path / "cut", tmp_path / "model")
+    Trainer(TINY, tmp_path / "cut").run()
+    whole, cut = (torch.load(tmp_path / name / "last.pt", weights_only=True)["network"] for name in ("whole", "cut"))
+    for name, values in whole.items():
+        torch.testing.assert_close(cut[name], values, msg=name)
+
+
+def test_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("name: other\n")
+    with pytest.raises(ConfigurationError, match="run with other settings"):
+        Trainer(TINY, tmp_path).run()
+
+
+def test_shipped_configuration_is_valid_and_keeps_off_the_test_cohort() -> None:
+    config = load_config(share_directory() / "config" / "train" / "reid_small.yaml")
+    assert config.name == "reid_small"
+    assert config.data.first_seed > 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps: 3", "at least a name"),
+        ("name: x\nstep: 3", "unknown key 'step'"),
+        ("name: x\nnetwork: {dims: 3}", "network: unknown key 'dims'"),
+        ("name: x\ndata: {first_seed: 5}", "below 1000 are kept for test people"),
+        ("name: [x", "is no YAML"),
+    ],
+)
+def test_wrong_configuration_is_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        load_config(tmp_path / "bad.yaml")
+
+
+def test_absent_configuration_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml: No such file"):
+        load_config(tmp_path / "nowhere.yaml")
