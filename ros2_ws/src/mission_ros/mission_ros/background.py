@@ -1,6 +1,5 @@
 """Work beside the executor: a thread that ends when told, and a worker that drops the oldest when it falls behind."""
 
-import _thread
 import logging
 import signal
 import threading
@@ -38,7 +37,7 @@ class Background:
         except Exception as error:
             _log.debug("background thread failed", exc_info=True)
             self._log(f"{self._thread.name} failed, this node ends: {type(error).__name__}: {error}")
-            _thread.interrupt_main(signal.SIGTERM)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 class Worker(Generic[T]):

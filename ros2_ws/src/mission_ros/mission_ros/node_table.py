@@ -77,7 +77,7 @@ def node_table(
     if "sim" in (radar, camera) and not gallery:
         store["database"] = str(sim_gallery(model or DEFAULT_MODEL))
         enrolment["enrol_on_start"] = [
-            f"{person}=sim://walk?person={person}&take={take}" for person in SIM_GALLERY for take in (0, 1)
+            f"{person}=sim://walk?person={person}&take={take}" for take in (0, 1) for person in SIM_GALLERY
         ]
     return (
         *_radar_nodes(radar, capture_file, people, seed, link_directory),

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
@@ -23,6 +24,7 @@ T = TypeVar("T")
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """Clock of timers that must tick although `use_sim_time` stands still."""
 
+_PATIENCE = 5.0  # [s] a node may wait for others before that is an error
 _SPIN_TIMEOUT = 0.2  # [s] longest time until a signal is noticed
 
 
@@ -98,7 +100,8 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._complaint = ""
-        self._complaints = 0
+        self._complaint_since = 0.0
+        self._complaint_told = False
         self._answer_invalid_transitions()
         self._autostart = parameter(self, "autostart", True)
         self._retry_period = parameter(self, "retry_period", 1.0)
@@ -167,23 +170,27 @@ class ManagedNode(LifecycleNode):
             self.trigger_activate()
 
     def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
-        # rclpy swallows what a transition raises without a word, so it is told here. Nodes that start together may
-        # have to wait for each other: a reason is an error when it lasts, and is then told once.
+        # rclpy swallows what a transition raises without a word, so it is told here
         try:
             action()
         except MissionError as error:
-            complaint = str(error)
+            self._complain(str(error), _PATIENCE if self._autostart else 0.0)
         except Exception:
-            complaint = traceback.format_exc()
+            self._complain(traceback.format_exc(), 0.0)
         else:
             return TransitionCallbackReturn.SUCCESS
-        self._complaints = self._complaints + 1 if complaint == self._complaint else 1
-        self._complaint = complaint
-        if self._complaints == 2 or not self._autostart:
-            self.get_logger().error(complaint)
-        elif self._complaints == 1:
-            self.get_logger().info(f"not yet: {complaint}")
         return TransitionCallbackReturn.FAILURE
+
+    def _complain(self, complaint: str, patience: float) -> None:
+        """Tells a reason once, when it has lasted `patience` [s]: nodes that start together wait for each other."""
+        now = time.monotonic()
+        if complaint != self._complaint:
+            self._complaint, self._complaint_since, self._complaint_told = complaint, now, False
+            if patience:
+                self.get_logger().info(f"not yet: {complaint}")
+        if not self._complaint_told and now - self._complaint_since >= patience:
+            self.get_logger().error(complaint)
+            self._complaint_told = True
 
     def _answer_invalid_transitions(self) -> None:
         """Answers a transition that is not possible now with "no success".

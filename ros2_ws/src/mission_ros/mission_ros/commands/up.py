@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import get_args
 
 import rclpy
-import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rich.console import Console
 from rich.live import Live
 
 from mission_core.errors import ConfigurationError
+from mission_core.parameters import node_parameters
 from mission_core.paths import share_directory, state_directory
 from mission_core.types import Ranking
 from mission_ros import live_table
@@ -117,7 +117,7 @@ def _commands(table: Sequence[NodeSpec], arguments: argparse.Namespace) -> dict[
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ConfigurationError(f"parameter file {', '.join(missing)} does not exist")
-    settings = _settings(arguments.settings, table, yaml.safe_load(config.read_text()))
+    settings = _settings(arguments.settings, table)
     commands = {node.name: _node_command(node, files, settings.get(node.name, []), arguments) for node in table}
     if arguments.record:
         commands[_RECORDER] = [
@@ -145,9 +145,7 @@ def _yaml(value: ParameterValue) -> str:
     return json.dumps(value)  # YAML's flow style holds JSON
 
 
-def _settings(
-    settings: Sequence[str], table: Sequence[NodeSpec], config: dict[str, dict[str, dict[str, object]]]
-) -> dict[str, list[str]]:
+def _settings(settings: Sequence[str], table: Sequence[NodeSpec]) -> dict[str, list[str]]:
     """What `--set` asks for, by node, as ROS writes it; rclpy would ignore a name that no node has."""
     found: dict[str, list[str]] = {}
     for setting in settings:
@@ -157,7 +155,7 @@ def _settings(
             raise ConfigurationError(f"--set {setting}: expected NODE.PARAM=VALUE, such as reid.period=1.0")
         if node not in {spec.name for spec in table}:
             raise ConfigurationError(f"--set {setting}: no node {node!r} is started; there are {_names(table)}")
-        known = config[f"/**/{node}"]["ros__parameters"]
+        known = node_parameters(node)
         if name not in known:
             raise ConfigurationError(f"--set {setting}: {node} has no parameter {name!r}; it has {', '.join(known)}")
         found.setdefault(node, []).append(f"{name}:={value}")

@@ -1,0 +1,38 @@
+"""Fixtures of the tests with real ROS nodes."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ros_harness import Listener, ros
+
+
+@pytest.fixture(scope="session")
+def rclpy_context() -> Iterator[None]:
+    with ros():
+        yield
+
+
+@pytest.fixture
+def listener(rclpy_context: None) -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture(scope="session")
+def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the real structure with random weights, written as `mission export` writes one."""
+    import torch
+
+    from mission_core.models.export import write_model
+    from mission_core.models.reid.configuration import ReidConfig
+    from mission_core.models.reid.network import MissionNetwork
+
+    torch.manual_seed(0)
+    directory = tmp_path_factory.mktemp("model") / "random"
+    write_model(MissionNetwork(ReidConfig()), "random", directory, {})
+    return directory

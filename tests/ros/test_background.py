@@ -1,0 +1,62 @@
+import subprocess
+import sys
+import threading
+import time
+
+from ros_harness import TIMEOUT, wait_for
+
+from mission_ros.background import Background, Worker
+
+
+def test_worker_takes_all_in_order() -> None:
+    done: list[int] = []
+    worker = Worker(done.append, depth=100)
+    for item in range(50):
+        worker.put(item)
+    wait_for(lambda: len(done) == 50, "items")
+    worker.stop()
+    assert done == list(range(50))
+    assert worker.dropped == 0
+
+
+def test_slow_worker_drops_the_oldest_and_counts() -> None:
+    done: list[int] = []
+    gate = threading.Event()
+
+    def work(item: int) -> None:
+        gate.wait(TIMEOUT)
+        done.append(item)
+
+    worker = Worker(work, depth=3)
+    worker.put(0)
+    wait_for(lambda: not worker._items, "first item to be taken")
+    for item in range(1, 11):
+        worker.put(item)
+    gate.set()
+    wait_for(lambda: len(done) == 4, "items")
+    worker.stop()
+    assert done == [0, 8, 9, 10]
+    assert worker.dropped == 7
+
+
+def test_background_ends_when_told() -> None:
+    background = Background(lambda stop: stop.wait(TIMEOUT) and None)
+    started = time.monotonic()
+    background.stop()
+    assert time.monotonic() - started < 1.0
+    assert not background._thread.is_alive()
+
+
+def test_failure_in_the_background_ends_the_process_in_order() -> None:
+    script = (
+        "import signal, threading\n"
+        "from mission_ros.background import Background\n"
+        "stop = threading.Event()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: stop.set())\n"
+        "def work(_): raise KeyError('lost')\n"
+        "Background(work, print)\n"
+        "print('stopped', stop.wait(10))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    assert "work failed, this node ends: KeyError: 'lost'" in done.stdout
+    assert "stopped True" in done.stdout

@@ -1,0 +1,67 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+import mission_ros
+from mission_core.errors import ConfigurationError
+from mission_ros.node_table import SIM_GALLERY, node_table, shared_file, sim_gallery
+
+PACKAGE = Path(mission_ros.__file__).parent
+
+
+def parameters(name: str, *args: str, **options: str) -> dict[str, object]:
+    return next(spec.parameters for spec in node_table(*args, **options) if spec.name == name)
+
+
+def test_simulated_driver_opens_the_simulators_ports() -> None:
+    simulator, driver = node_table("sim", "none", link_directory="/tmp/links")[:2]
+    assert simulator.parameters["link_directory"] == "/tmp/links"
+    assert (driver.parameters["cli_port"], driver.parameters["data_port"]) == ("/tmp/links/cli", "/tmp/links/data")
+
+
+def test_gallery_is_one_file_for_writer_and_reader() -> None:
+    for options in ({}, {"gallery": "/tmp/g.sqlite3", "model": "other"}):
+        manager, reid = parameters("gallery_manager", **options), parameters("reid", **options)
+        assert manager["database"] == reid["database"]
+        assert manager.get("model") == reid.get("model")
+
+
+def test_simulated_people_are_enrolled_in_their_own_gallery_only() -> None:
+    assert len(parameters("gallery_manager")["enrol_on_start"]) == 2 * len(SIM_GALLERY)
+    assert "enrol_on_start" not in parameters("gallery_manager", gallery="/tmp/mine.sqlite3")
+    assert "enrol_on_start" not in parameters("gallery_manager", "device", "kinect")
+
+
+def test_gallery_of_simulated_people_belongs_to_one_model(tmp_path: Path) -> None:
+    (tmp_path / "card.yaml").write_text("sha256: 0123456789abcdef")
+    assert sim_gallery(str(tmp_path)).name == "sim_gallery_01234567.sqlite3"
+
+
+def test_replay_has_a_driver_that_decodes_and_no_camera() -> None:
+    names = [spec.name for spec in node_table("replay", "replay")]
+    assert parameters("radar_driver", "replay", "replay") == {"source": "topic"}
+    assert "camera_driver" not in names
+    assert "radar_simulator" not in names
+
+
+@pytest.mark.parametrize(("radar", "camera"), [("lidar", "sim"), ("sim", "webcam"), ("file", "sim")])
+def test_impossible_stack_is_refused(radar: str, camera: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{radar}|{camera}"):
+        node_table(radar, camera)  # type: ignore[arg-type]
+
+
+def test_every_executable_is_installed() -> None:
+    setup = (PACKAGE.parent / "setup.py").read_text()
+    installed = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(setup).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "NODES"  # type: ignore[attr-defined]
+    )
+    assert {spec.executable for spec in node_table()} == set(installed)
+    assert all((PACKAGE / "nodes" / f"{name}.py").is_file() for name in installed)
+
+
+def test_shared_file_is_a_name_or_a_path(tmp_path: Path) -> None:
+    assert shared_file("walking_10fps.cfg", "config/radar").is_file()
+    assert shared_file(str(tmp_path / "own.cfg"), "config/radar") == tmp_path / "own.cfg"

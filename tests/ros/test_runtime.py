@@ -1,0 +1,167 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from ros_harness import NAMESPACE, TIMEOUT, Listener, wait_for
+
+from mission_core.errors import DeviceError
+from mission_ros.runtime import ManagedNode, dataclass_parameters
+
+
+class Probe(ManagedNode):
+    """Notes what is asked of it; `failures` first attempts to configure fail."""
+
+    def __init__(self, name: str = "probe", failures: int = 0, error: Exception | None = None) -> None:
+        super().__init__(name)
+        self.calls: list[str] = []
+        self._failures = failures
+        self._error = error or DeviceError("no device")
+
+    def configure(self) -> None:
+        self.calls.append("configure")
+        if self.calls.count("configure") <= self._failures:
+            raise self._error
+
+    def activate(self) -> None:
+        self.calls.append("activate")
+
+    def deactivate(self) -> None:
+        self.calls.append("deactivate")
+
+    def cleanup(self) -> None:
+        self.calls.append("cleanup")
+
+
+@pytest.fixture
+def spin(rclpy_context: None) -> Iterator[Callable[[ManagedNode, Callable[[], bool]], None]]:
+    executor = SingleThreadedExecutor()
+    nodes = []
+
+    def spin(node: ManagedNode, until: Callable[[], bool]) -> None:
+        if node not in nodes:
+            nodes.append(node)
+            executor.add_node(node)
+        end = time.monotonic() + TIMEOUT
+        while not until():
+            assert time.monotonic() < end
+            executor.spin_once(timeout_sec=0.05)
+
+    yield spin
+    executor.shutdown()
+    for node in nodes:
+        node.destroy_node()
+
+
+def test_activates_itself(spin: Callable) -> None:
+    node = Probe()
+    spin(node, lambda: node.is_active)
+    assert node.calls == ["configure", "activate"]
+
+
+def test_tries_again_until_it_works_and_tells_a_lasting_reason_once(
+    spin: Callable, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mission_ros.runtime._PATIENCE", 0.1)
+    node = Probe(failures=4)
+    node._retry_period = 0.1
+    spin(node, lambda: node.is_active)
+    assert node.calls == ["configure", "cleanup"] * 4 + ["configure", "activate"]
+    assert [line for line in capfd.readouterr().err.splitlines() if "ERROR" in line and "no device" in line][1:] == []
+
+
+def test_unexpected_error_is_told_with_its_origin(spin: Callable, capfd: pytest.CaptureFixture[str]) -> None:
+    node = Probe(failures=1, error=ZeroDivisionError("of all things"))
+    spin(node, lambda: node.is_active)
+    assert "ZeroDivisionError: of all things" in capfd.readouterr().err
+
+
+def test_cycles_ten_times(spin: Callable) -> None:
+    node = Probe()
+    spin(node, lambda: node.is_active)
+    node.calls.clear()
+    for _ in range(10):
+        node.trigger_deactivate()
+        node.trigger_cleanup()
+        node.trigger_configure()
+        node.trigger_activate()
+    assert node.is_active
+    assert node.calls == ["deactivate", "cleanup", "configure", "activate"] * 10
+
+
+def test_stays_inactive_when_told_to(spin: Callable) -> None:
+    node = Probe()
+    node._retry_period = 0.05
+    spin(node, lambda: node.is_active)
+    node.trigger_deactivate()
+    later = time.monotonic() + 0.3
+    spin(node, lambda: time.monotonic() > later)
+    assert not node.is_active
+
+
+def test_impossible_transition_is_refused_and_the_node_lives(
+    spin: Callable, listener: Listener, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = Probe("lonely")
+    spin(node, lambda: node.is_active)
+    client = listener.node.create_client(ChangeState, "/lonely/change_state")
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+    spin(node, client.service_is_ready)
+    future = client.call_async(request)  # an active node cannot be configured
+    spin(node, future.done)
+    assert future.result().success is False
+    states = listener.node.create_client(GetState, "/lonely/get_state")
+    spin(node, states.service_is_ready)
+    state = states.call_async(GetState.Request())
+    spin(node, state.done)
+    assert state.result().current_state.label == "active"
+    assert "transition refused" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_in_order_on_a_signal(number: signal.Signals) -> None:
+    script = (
+        "from mission_ros.runtime import ManagedNode, run\n"
+        "class N(ManagedNode):\n"
+        "    def activate(self): print('active', flush=True)\n"
+        "    def cleanup(self): print('clean', flush=True)\n"
+        "run(lambda: N('n'))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "active\n"
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, output, errors) == (0, "clean\n", "")
+
+
+def test_node_that_cannot_be_made_says_why_in_one_line() -> None:
+    command = [sys.executable, "-m", "mission_ros.nodes.radar_tracker", "--ros-args", "-p", "gate:=-1.0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 1
+    assert "gate must be positive, got -1.0" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_dataclass_becomes_parameters_and_back(rclpy_context: None) -> None:
+    from mission_core.radar.tracking import TrackerConfig
+
+    node = Probe("configured")
+    assert dataclass_parameters(node, TrackerConfig) == TrackerConfig()
+    assert node.get_parameter("clustering.room_min").value[0] == TrackerConfig().clustering.room_min[0]
+    node.destroy_node()
+
+
+def test_harness_checks_message_fields(rclpy_context: None) -> None:
+    from geometry_msgs.msg import Point
+
+    with pytest.raises(AssertionError):
+        Point(x=1)
+    assert wait_for(lambda: NAMESPACE, "nothing") == "mission"

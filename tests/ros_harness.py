@@ -1,0 +1,161 @@
+"""What tests with real ROS nodes share. Importing this sets the environment, so it comes before rclpy.
+
+Each test process has a ROS domain of its own, on this machine only, with every message field checked.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mission_ros.environment import node_environment
+
+T = TypeVar("T")
+
+NAMESPACE = "mission"
+TIMEOUT = 20.0
+"""Longest wait for something that should happen soon [s]; machines that run tests are slow at times."""
+
+
+def _claim_domain() -> tuple[int, socket.socket]:
+    """A ROS domain that no other test process has, and what holds it for the life of this process."""
+    for domain in range(20, 101):
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            claim.bind(f"\0mission-test-domain-{domain}")
+            return domain, claim
+        claim.close()
+    raise RuntimeError("all ROS domains from 20 to 100 are taken by other test processes")
+
+
+DOMAIN, _claim = _claim_domain()
+os.environ.update(node_environment(), ROS_DOMAIN_ID=str(DOMAIN), ROS_PYTHON_CHECK_FIELDS="1")
+
+
+def wait_for(condition: Callable[[], T], what: str, timeout: float = TIMEOUT) -> T:
+    """The first true value of `condition`."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what}: not within {timeout:g} s"
+        time.sleep(0.02)
+
+
+class NodeProcess:
+    """A node as users start it; ends with the `with` block, and must then end in order.
+
+    Attributes:
+        output: what it printed so far.
+    """
+
+    def __init__(self, executable: str, **parameters: str) -> None:
+        options = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+        command = [sys.executable, "-m", f"mission_ros.nodes.{executable}", "--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
+        self.output = ""
+        self.process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._pump = threading.Thread(target=self._read, daemon=True)
+        self._pump.start()
+
+    def __enter__(self) -> "NodeProcess":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.process.send_signal(signal.SIGINT)
+        try:
+            status = self.process.wait(10.0)
+        finally:
+            self.process.kill()
+            self._pump.join(2.0)
+        assert kind is not None or status == 0, f"status {status}:\n{self.output}"
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+
+
+class Listener:
+    """A node of the test, spinning in a thread: collects messages, calls services.
+
+    Attributes:
+        node: for whatever else is needed.
+    """
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.node = rclpy.create_node(f"test_{time.monotonic_ns()}", namespace=NAMESPACE)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def collect(self, msg_type: type, topic: str, qos: Any = 10) -> list[Any]:
+        """A list that grows with every message."""
+        messages: list[Any] = []
+        self.node.create_subscription(msg_type, topic, messages.append, qos)
+        return messages
+
+    def call(self, srv_type: Any, name: str, request: Any, timeout: float = TIMEOUT) -> Any:
+        """The response of a service."""
+        client = self.node.create_client(srv_type, name)
+        assert client.wait_for_service(timeout), f"no service {name}"
+        future = client.call_async(request)
+        wait_for(future.done, f"response of {name}", timeout)
+        return future.result()
+
+    def diagnostics(self) -> "dict[str, tuple[int, str, dict[str, str]]]":
+        """Newest level, message and values by node name; fills as they arrive."""
+        from diagnostic_msgs.msg import DiagnosticArray
+
+        from mission_ros import conversions
+
+        newest: dict[str, tuple[int, str, dict[str, str]]] = {}
+
+        def note(message: DiagnosticArray) -> None:
+            for name, level, text, values in conversions.diagnostics_from_msg(message):
+                newest[name.rpartition("/")[2]] = (level, text, values)
+
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", note, 10)
+        return newest
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(5.0)
+        self._executor.shutdown(timeout_sec=1.0)
+        self.node.destroy_node()
+
+    def _spin(self) -> None:
+        while not self._stop.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+
+
+def fastdds_files() -> set[Path]:
+    """Shared memory of all Fast DDS processes of this machine."""
+    return set(Path("/dev/shm").glob("*fastrtps*"))
+
+
+@contextlib.contextmanager
+def ros() -> Iterator[None]:
+    """rclpy without its signal handlers, which would take Ctrl-C from pytest."""
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
