@@ -33,7 +33,7 @@ READ_TIMEOUT = 3.0
 """Longest wait for the next picture of a live source [s]."""
 PICTURE_FPS = 15.0
 """Frame rate taken for a directory of pictures [1/s]."""
-WALK_SECONDS = 12.0
+WALK_SECONDS = 5.0
 """Length of `sim://walk`."""
 
 _VIDEO_SUFFIXES = {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg"}
