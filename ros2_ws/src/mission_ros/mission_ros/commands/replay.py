@@ -17,10 +17,12 @@ import rclpy
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 
 from mission_core.data.bags import BagReader
@@ -48,6 +50,9 @@ SETTLE_TIME = 1.0
 
 DRAIN_TIMEOUT = 5.0
 """Time without a new ranking [s] after which the end of the bag is taken for processed."""
+
+MAX_BEHIND = 4
+"""Radar frames that may be on their way through the nodes; with more the player waits, so that none gets lost."""
 
 _TICK = 0.05  # [s] between two messages on /clock at most
 
@@ -130,14 +135,12 @@ class Player(Node):
             for topic in self._topics
         }
         self._time = self.create_publisher(Clock, "/clock", 10)
+        self._behind = 0
         self._last_frame_ns = 0
         self._last_ranking_ns = 0
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
-        specs = node_table("replay", "replay")
-        self._expected = {spec.name for spec in specs}
-        self._states = {
-            spec.name: self.create_client(GetState, f"{spec.name}/get_state") for spec in specs if spec.lifecycle
-        }
+        self._expected = {spec.name for spec in node_table("replay", "replay")}
+        self._questions: dict[str, tuple[Client, Future | None]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
@@ -151,19 +154,21 @@ class Player(Node):
         graph, quiet_since = self._graph(), time.monotonic()
         while going():
             missing = self._not_ready()
-            if not missing and time.monotonic() - quiet_since > SETTLE_TIME:
+            now = self._graph()
+            if missing or now != graph:
+                graph, quiet_since = now, time.monotonic()
+            if time.monotonic() - quiet_since > SETTLE_TIME:
                 return
             if time.monotonic() > deadline:
                 nodes = ", ".join(sorted(missing)) or "connections between nodes"
                 raise ConfigurationError(f"not ready after {READY_TIMEOUT:.0f} s: {nodes}; their reasons stand above")
             self._executor.spin_once(timeout_sec=0.1)
-            if (now := self._graph()) != graph:
-                graph, quiet_since = now, time.monotonic()
 
     def play(self, rate: float, going: Callable[[], bool]) -> None:
-        """Publishes every message when it is due, `rate` times as fast as it was recorded."""
+        """Publishes every message when it is due, `rate` times as fast as it was recorded, or as the nodes can take."""
         start, first_ns = time.monotonic(), self._bag.start_ns()
         for stamp_ns, topic, data in self._bag.raw_messages(*self._topics):
+            start += self._wait_for_nodes(going)
             due = start + (stamp_ns - first_ns) * 1e-9 / rate
             while going() and (wait := due - time.monotonic()) > 0.0:
                 self._executor.spin_once(timeout_sec=min(wait, _TICK))
@@ -173,7 +178,19 @@ class Player(Node):
             self._publish_clock(stamp_ns)
             self._inputs[topic].publish(data)
             if topic == "radar/raw":
+                self._behind += 1
                 self._last_frame_ns = conversions.stamp_to_ns(deserialize_message(data, RadarFrame).header.stamp)
+
+    def _wait_for_nodes(self, going: Callable[[], bool]) -> float:
+        """Waits while too many frames are under way; returns for how long [s]."""
+        if self._behind <= MAX_BEHIND:
+            return 0.0
+        start = time.monotonic()
+        while going() and self._behind > MAX_BEHIND:
+            self._executor.spin_once(timeout_sec=_TICK)
+            if time.monotonic() - start > DRAIN_TIMEOUT:
+                self._behind = 0  # those are lost
+        return time.monotonic() - start
 
     def wait_until_processed(self, going: Callable[[], bool]) -> None:
         """Waits for the ranking of the last radar frame.
@@ -190,6 +207,7 @@ class Player(Node):
                 seen, deadline = self._last_ranking_ns, time.monotonic() + DRAIN_TIMEOUT
 
     def _on_identities(self, message: RankedIdentitiesArray) -> None:
+        self._behind = max(0, self._behind - 1)
         self._last_ranking_ns = conversions.stamp_to_ns(message.header.stamp)
 
     def _graph(self) -> dict[str, tuple[int, int]]:
@@ -198,20 +216,23 @@ class Player(Node):
         return {topic: (self.count_publishers(topic), self.count_subscribers(topic)) for topic in topics}
 
     def _not_ready(self) -> set[str]:
-        """Names of the nodes that are missing or not active; asks them once more."""
+        """Names of the nodes that are missing, or have a lifecycle and are not active."""
         waiting = self._expected - set(self.get_node_names())
-        for name, client in [*self._states.items()]:
-            if not client.service_is_ready():
-                waiting.add(name)
-                continue
-            answer = client.call_async(GetState.Request())
-            self._executor.spin_until_future_complete(answer, timeout_sec=1.0)
-            if answer.done() and answer.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
-                del self._states[name]  # it stays so
-            else:
-                client.remove_pending_request(answer)
-                waiting.add(name)
+        for service, types in self.get_service_names_and_types():
+            node = service.split("/")[-2]
+            if types == ["lifecycle_msgs/srv/GetState"] and node in self._expected and not self._is_active(service):
+                waiting.add(node)
         return waiting
+
+    def _is_active(self, service: str) -> bool:
+        """The newest answer of a node; asks again when it was no."""
+        client, answer = self._questions.get(service) or (self.create_client(GetState, service), None)
+        if answer is not None and not answer.done():
+            return False
+        if answer is not None and answer.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
+            return True
+        self._questions[service] = client, client.call_async(GetState.Request())
+        return False
 
     def _publish_clock(self, stamp_ns: int) -> None:
         self._time.publish(Clock(clock=conversions.ns_to_stamp(stamp_ns)))

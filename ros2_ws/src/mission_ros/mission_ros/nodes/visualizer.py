@@ -60,6 +60,8 @@ class Visualizer(Node):
     def _on_tracks(self, message: RadarTrackArray) -> None:
         tracks = conversions.tracks_from_msg(message)
         gone = self._follow(tracks)
+        if not self._markers.get_subscription_count():
+            return
         shown = markers.track_markers(tracks, self._trails, self._rankings, message.header)
         deleted = markers.delete_markers(TRACK_NAMESPACES, gone, message.header)
         self._publish(MarkerArray(markers=shown.markers + deleted.markers))
@@ -75,6 +77,8 @@ class Visualizer(Node):
 
     def _on_bodies(self, message: BodyArray) -> None:
         self._has_bodies = True
+        if not self._markers.get_subscription_count():
+            return
         bodies = conversions.bodies_from_msg(message)
         seen = {body.body_id for body in bodies}
         shown = markers.skeleton_markers(bodies, message.header)
