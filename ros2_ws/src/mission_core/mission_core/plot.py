@@ -88,7 +88,14 @@ def plot_tracks(axes: Axes, recording: Recording) -> None:
         axes.plot(xyz[:, 1], xyz[:, 0], color=colour(track_id))
         axes.plot(xyz[-1, 1], xyz[-1, 0], "o", color=colour(track_id))
         text = f"#{track_id} {ranking_text(last_rankings.get(track_id))}"
-        axes.annotate(text, (xyz[-1, 1], xyz[-1, 0]), (5, 5), textcoords="offset points", color=colour(track_id))
+        axes.annotate(
+            text,
+            (xyz[-1, 1], xyz[-1, 0]),
+            (6, 6),
+            textcoords="offset points",
+            color=colour(track_id),
+            bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )
     axes.plot(0.0, 0.0, "^", color="black", markersize=10, label="radar")
     axes.set_aspect("equal", adjustable="datalim")
     axes.invert_xaxis()  # y points left
@@ -108,17 +115,20 @@ def plot_rankings(figure: Figure, place: SubplotSpec, recording: Recording) -> N
         return
     rows = place.subgridspec(len(longest), 1)
     panels: list[Axes] = []
+    colours: dict[str, tuple[float, float, float]] = {}
     for row, track_id in enumerate(sorted(longest)):
         axes = figure.add_subplot(rows[row], sharex=panels[0] if panels else None)
         panels.append(axes)
-        _plot_history(axes, histories[track_id])
+        _plot_history(axes, histories[track_id], colours)
         axes.set_ylabel(f"track {track_id}", color=colour(track_id))
         axes.tick_params(labelbottom=row == len(longest) - 1)
     panels[0].set_title("ranked identities")
     panels[-1].set_xlabel("time [s]")
 
 
-def _plot_history(axes: Axes, history: Sequence[tuple[float, Ranking]]) -> None:
+def _plot_history(
+    axes: Axes, history: Sequence[tuple[float, Ranking]], colours: dict[str, tuple[float, float, float]]
+) -> None:
     times = [time for time, _ in history]
     scores: dict[str, Float64Array] = defaultdict(lambda: np.zeros(len(history)))
     for index, (_, ranking) in enumerate(history):
@@ -126,9 +136,10 @@ def _plot_history(axes: Axes, history: Sequence[tuple[float, Ranking]]) -> None:
             scores[candidate.person_id][index] = candidate.score
     best = sorted(scores, key=lambda person_id: scores[person_id].mean(), reverse=True)[:MAX_CANDIDATES]
     for person_id in best:
-        axes.plot(times, scores[person_id], label=person_id)
+        rgb = colours.setdefault(person_id, colour(len(colours)))  # the same person looks the same in every panel
+        axes.plot(times, scores[person_id], label=person_id, color=rgb)
     axes.plot(times, [ranking.unknown for _, ranking in history], "--", color="0.5", label="unknown")
-    axes.set(ylim=(0, 1))
+    axes.set(ylim=(-0.04, 1.04))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize="small", ncols=2)
 
