@@ -19,8 +19,18 @@ class CameraFeed:
         reopened: how often the camera was opened again.
     """
 
-    def __init__(self, uri: str, max_fps: float, loop: bool, now_ns: Callable[[], int]) -> None:
-        """`max_fps` [1/s] leaves out pictures of a faster source, 0 none; `loop` begins a file anew at its end."""
+    def __init__(
+        self, uri: str, max_fps: float, loop: bool, now_ns: Callable[[], int], tell_problem: Callable[[], None]
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            uri: of the source.
+            max_fps: pictures of a faster source are left out [1/s]; 0 = none.
+            loop: begin a recording anew at its end.
+            now_ns: tells the time [ns].
+            tell_problem: called at once when `problem` arises.
+        """
         self.problem = ""
         self.reopened = 0
         self._uri = uri
@@ -28,6 +38,7 @@ class CameraFeed:
         self._min_period_ns = 0.75e9 / max_fps if max_fps else 0.0
         self._loop = loop
         self._now_ns = now_ns
+        self._tell_problem = tell_problem
         self._source: FrameSource | None = None
 
     def open(self) -> None:
@@ -52,6 +63,7 @@ class CameraFeed:
                 self._play(deliver, stop)
             except CameraError as error:
                 self.problem = str(error)
+                self._tell_problem()
                 self._reopen(stop)
                 continue
             if stop.is_set():

@@ -1,12 +1,13 @@
 """Where radar_driver gets its frames from: a live radar, or a capture of its data port. Knows no ROS."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from mission_core.errors import ConfigurationError, DeviceError, RadarError
+from mission_core.errors import ConfigurationError, RadarError
 from mission_core.radar.capture import CaptureReader
 from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import RadarProfile
@@ -17,7 +18,8 @@ Deliver = Callable[[RadarFrame, int], None]
 """Takes a frame and its measurement time [ns]."""
 
 _BITS_PER_BYTE = 10  # 8N1: one start and one stop bit
-_SILENCE = 1.0  # [s] without a byte after which a radar that should stream is taken for gone
+_SILENCE = 0.5  # [s] without a byte, beyond two frame periods, after which something is wrong
+_RESTART_AFTER = 10.0  # [s] of silence after which the radar is configured again: it may have been reset
 _READ_TIMEOUT = 0.1  # [s] longest time until `stop` is noticed
 _BACK_OFF = (0.5, 5.0)  # [s] shortest and longest wait between attempts to open a radar again
 
@@ -48,14 +50,21 @@ class LiveFeed:
     """A radar on its ports. Goes on after a pulled cable: opens and configures the radar again when it is back."""
 
     def __init__(
-        self, device: RadarDevice, profile: RadarProfile, data_baudrate: int, now_ns: Callable[[], int]
+        self,
+        device: RadarDevice,
+        profile: RadarProfile,
+        data_baudrate: int,
+        now_ns: Callable[[], int],
+        tell_problem: Callable[[], None],
     ) -> None:
+        """`now_ns` tells the time [ns]; `tell_problem` is called at once when `problem` arises."""
         self.problem = ""
         self.reopened = 0
         self._streaming = False
         self._device = device
         self._profile = profile
         self._now_ns = now_ns
+        self._tell_problem = tell_problem
         self._ns_per_byte = _BITS_PER_BYTE * 1_000_000_000 / data_baudrate
         self._stream = FrameStream()
 
@@ -79,26 +88,37 @@ class LiveFeed:
         while not stop.is_set():
             try:
                 self._stream_until_gone(deliver, stop)
-            except DeviceError as error:
-                self.problem = str(error)
+            except RadarError as error:
                 self._release()
+                self._fail(str(error))
                 self._reopen(stop)
 
     def counters(self) -> dict[str, object]:
         """Counters of the byte stream, and how often the radar came back."""
         return _flat(self._stream.counters) | {"reopened": self.reopened}
 
+    def _fail(self, problem: str) -> None:
+        is_new = problem != self.problem
+        self.problem = problem
+        if is_new:
+            self._tell_problem()
+
     def _release(self) -> None:
         self._streaming = False
         self._device.close()
 
     def _stream_until_gone(self, deliver: Deliver, stop: threading.Event) -> None:
-        silence = 0.0
+        heard = time.monotonic()
         while not stop.is_set():
             data = self._device.read(_READ_TIMEOUT)
-            silence = 0.0 if data else silence + _READ_TIMEOUT
-            if silence > _SILENCE + 2 * self._profile.frame_period:
-                raise DeviceError(f"the radar has been silent for {silence:.1f} s; it was reset or lost power")
+            silence = time.monotonic() - heard
+            if data:
+                heard += silence
+            elif silence > _RESTART_AFTER:
+                self._device.configure(self._profile)
+                heard += silence
+            elif silence > _SILENCE + 2 * self._profile.frame_period:
+                self._fail("the radar has fallen silent; was it reset, or lost power?")
             for frame in self._stream.feed(data) if data else ():
                 self.problem = ""
                 # the last byte has just arrived; the first left the radar when the frame had been computed

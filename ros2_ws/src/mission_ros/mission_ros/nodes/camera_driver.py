@@ -36,7 +36,7 @@ class CameraDriver(ManagedNode):
 
     def configure(self) -> None:
         """Opens the camera."""
-        self._feed = CameraFeed(self._source, self._max_fps, self._loop, lambda: self.get_clock().now().nanoseconds)
+        self._feed = CameraFeed(self._source, self._max_fps, self._loop, self._now_ns, self._diagnostics.publish)
         self._feed.open()
 
     def activate(self) -> None:
@@ -56,6 +56,9 @@ class CameraDriver(ManagedNode):
         if self._feed is not None:
             self._feed.close()
             self._feed = None
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
 
     def _publish(self, frame: CameraFrame) -> None:
         if frame.bodies is not None:

@@ -77,7 +77,7 @@ class RadarDriver(ManagedNode):
             case "device":
                 profile = load_profile(shared_file(self._profile, "config/radar"))
                 device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
-                return LiveFeed(device, profile, self._data_baudrate, self._now_ns)
+                return LiveFeed(device, profile, self._data_baudrate, self._now_ns, self._diagnostics.publish)
             case "file":
                 return CaptureFeed(Path(self._capture_file), self._capture_rate, self._capture_loop, self._now_ns)
             case "topic":

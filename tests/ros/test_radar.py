@@ -1,0 +1,175 @@
+"""radar_simulator, radar_driver, radar_tracker and micro_doppler, byte to track, as processes of their own."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarTrackArray
+from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
+from sensor_msgs.msg import PointCloud2
+
+from mission_core.radar.profile import RadarProfile
+from mission_core.radar.tlv import decode_frame
+from mission_core.sim.evm import Clock, SimulatedEvm, captured_frames, walking_frames
+from mission_core.sim.scenario import radar_room
+from mission_core.types import Mount
+from mission_ros import conversions
+from mission_ros.qos import RESULT, SENSOR_PUBLISHER, SENSOR_SUBSCRIBER
+
+DOORS = "uart_captures/ti_doors_xwr68xx_processed_stream.dat"
+
+
+@pytest.fixture
+def evm(tmp_path: Path) -> Iterator[SimulatedEvm]:
+    """Two people walking before a radar."""
+    walks = radar_room(("P00", "P03"), seed=1)
+    with SimulatedEvm(walking_frames(walks, Mount(1.0), seed=1), tmp_path / "ports") as evm:
+        yield evm
+
+
+def driver(evm: SimulatedEvm, **parameters: str) -> NodeProcess:
+    return NodeProcess("radar_driver", cli_port=str(evm.cli_path), data_port=str(evm.data_path), **parameters)
+
+
+def stamps(messages: list) -> list[int]:
+    return [conversions.stamp_to_ns(message.header.stamp) for message in messages]
+
+
+def test_real_capture_through_the_ports(mission_data: Path, tmp_path: Path, listener: Listener) -> None:
+    """The recorded frames 209 to 309 of a real IWR6843, byte for byte at UART pace into the running driver."""
+    raw = listener.collect(RadarFrame, "radar/raw", RESULT)
+    clouds = listener.collect(PointCloud2, "radar/points", RESULT)
+    tracks = listener.collect(RadarTrackArray, "radar/tracks", RESULT)
+    health = listener.diagnostics()
+    everybody_listens = threading.Event()
+    recorded = captured_frames(mission_data / DOORS)
+
+    def frames(profile: RadarProfile, clock: Clock) -> Iterator[bytes]:
+        everybody_listens.wait(TIMEOUT)
+        yield from recorded(profile, clock)
+
+    with (
+        NodeProcess("radar_tracker") as tracker,
+        SimulatedEvm(frames, tmp_path / "ports") as evm,
+        driver(evm, frame_id="front_radar") as node,
+    ):
+        wait_for(lambda: {"radar_tracker", "radar_driver"} <= set(health), "diagnostics")
+        topics = ("radar/raw", "radar/points")
+        wait_for(lambda: all(listener.node.count_subscribers(topic) == 2 for topic in topics), "subscriptions")
+        time.sleep(1.0)  # that the graph is known here does not mean that it is there
+        everybody_listens.set()
+        wait_for(lambda: len(clouds) >= 101, f"101 clouds, {node.output}", timeout=40.0)
+        wait_for(lambda: len(tracks) >= 101, f"101 track arrays, {tracker.output}")
+        wait_for(lambda: health["radar_driver"][0] == 2, "an error, for the recording has ended", timeout=3.0)
+    assert [message.frame_number for message in raw] == list(range(209, 310))
+    assert stamps(raw) == stamps(clouds) == stamps(tracks)
+    assert [message.frame_number for message in tracks] == list(range(209, 310))
+    assert {cloud.header.frame_id for cloud in clouds} == {"front_radar"}
+    for message, cloud in zip(raw, clouds, strict=True):
+        points = decode_frame(conversions.raw_from_msg(message)).points
+        np.testing.assert_array_equal(conversions.cloud_to_points(cloud), points)
+    assert max(len(message.tracks) for message in tracks) >= 1
+
+
+def test_walkers_become_tracks_and_doppler_maps(evm: SimulatedEvm, listener: Listener) -> None:
+    raw = listener.collect(RadarFrame, "radar/raw", RESULT)
+    tracks = listener.collect(RadarTrackArray, "radar/tracks", RESULT)
+    labelled = listener.collect(PointCloud2, "radar/points_labelled", RESULT)
+    maps = listener.collect(DopplerTimeMap, "micro_doppler/map", RESULT)
+    with NodeProcess("radar_tracker"), NodeProcess("micro_doppler"), driver(evm):
+        wait_for(lambda: tracks and len(tracks[-1].tracks) == 2 and maps and maps[-1].num_frames >= 10, "two tracks")
+    by_stamp = dict(zip(stamps(raw), raw, strict=True))
+    for message, cloud in zip(tracks, labelled, strict=False):
+        frame = conversions.tracked_frame_from_msgs(message, cloud)
+        assert frame.frame_number == by_stamp[frame.stamp_ns].frame_number
+        assert {track.track_id for track in frame.tracks} >= set(frame.labels.tolist()) - {-1}
+    doppler = conversions.doppler_map_from_msg(maps[-1])
+    assert doppler.kind == "points"
+    assert doppler.values.max() > 0.0
+    assert maps[-1].header.stamp in [message.header.stamp for message in tracks]
+
+
+def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> None:
+    profile = "walking_heatmap_10fps.cfg"
+    maps = listener.collect(DopplerTimeMap, "micro_doppler/map", RESULT)
+    with (
+        NodeProcess("radar_tracker"),
+        NodeProcess("micro_doppler", kind="heatmap", profile=profile) as node,
+        driver(evm, profile=profile),
+    ):
+        wait_for(lambda: maps and maps[-1].num_frames >= 10, f"maps, {node.output}")
+    assert maps[-1].kind == "heatmap"
+    assert conversions.doppler_map_from_msg(maps[-1]).values.max() > 0.0
+
+
+def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, listener: Listener) -> None:
+    evm = SimulatedEvm(walking_frames(radar_room(("P00",), seed=1), Mount(1.0), seed=1), tmp_path / "ports")
+    health = listener.diagnostics()
+    raw = listener.collect(RadarFrame, "radar/raw", RESULT)
+
+    def level() -> int:
+        return health.get("radar_driver", (3, "", {}))[0]
+
+    with driver(evm) as node:
+        wait_for(lambda: level() == 2, "an error while the radar is absent")
+        evm.start()
+        wait_for(lambda: level() == 0 and raw, f"frames, {node.output}")
+        evm.stop()
+        wait_for(lambda: level() == 2, "an error after the power was cut", timeout=1.0)
+        count = len(raw)
+        evm.start()
+        wait_for(lambda: level() == 0 and len(raw) > count, f"frames again, {node.output}")
+        assert health["radar_driver"][2]["reopened"] == "1"
+        evm.stop()
+
+
+def test_capture_file_is_played_at_its_own_rate(mission_data: Path, listener: Listener) -> None:
+    raw = listener.collect(RadarFrame, "radar/raw", RESULT)
+    health = listener.diagnostics()
+    with NodeProcess("radar_driver", source="file", capture_file=str(mission_data / DOORS), capture_rate="4.0"):
+        wait_for(lambda: "played to its end" in health.get("radar_driver", (0, "", {}))[1], "the end", timeout=40.0)
+    numbers = [message.frame_number for message in raw]
+    assert numbers == list(range(numbers[0], 310))  # DDS may take a moment to find the listener
+    assert len(numbers) > 80
+    periods = np.diff(stamps(raw)) * 1e-9
+    assert 0.9 < np.median(periods) * 4 / 0.1 < 1.1
+
+
+def test_recorded_frames_are_decoded_with_their_stamps(mission_data: Path, listener: Listener) -> None:
+    clouds = listener.collect(PointCloud2, "radar/points", SENSOR_SUBSCRIBER)
+    health = listener.diagnostics()
+    publisher = listener.node.create_publisher(RadarFrame, "radar/raw", SENSOR_PUBLISHER)
+    capture = (mission_data / DOORS).read_bytes()
+    frame = decode_frame(capture[: capture.index(b"\x02\x01\x04\x03\x06\x05\x08\x07", 1)])
+    with NodeProcess("radar_driver", source="topic"):
+        wait_for(lambda: publisher.get_subscription_count() and "radar_driver" in health, "driver")
+        damaged = conversions.radar_frame_to_msg(frame, 5, "radar")
+        damaged.data = damaged.data[:50]
+        publisher.publish(damaged)
+        publisher.publish(conversions.radar_frame_to_msg(frame, 1_234_567_891, "recorded_radar"))
+        wait_for(lambda: clouds, "cloud")
+        wait_for(lambda: health["radar_driver"][2].get("error_frames") == "1", "count of damaged frames")
+    assert len(clouds) == 1
+    assert stamps(clouds) == [1_234_567_891]
+    assert clouds[0].header.frame_id == "recorded_radar"
+    np.testing.assert_array_equal(conversions.cloud_to_points(clouds[0]), frame.points)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"source": "radio"}, "source is 'radio', expected device, file or topic"),
+        ({"source": "file", "capture_file": "/no/such.dat"}, "/no/such.dat"),
+        ({"profile": "unheard_of.cfg"}, "unheard_of.cfg"),
+        ({"cli_port": "/dev/no_cli", "data_port": "/dev/no_data"}, "/dev/no_cli cannot be opened"),
+    ],
+)
+def test_wrong_parameter_is_named_and_the_node_lives(
+    parameters: dict[str, str], words: str, listener: Listener
+) -> None:
+    with NodeProcess("radar_driver", **parameters) as node:
+        wait_for(lambda: words in node.output, words)
+        assert node.process.poll() is None
