@@ -5,13 +5,14 @@ Each test process has a ROS domain of its own, on this machine only, with every 
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 NAMESPACE = "mission"
 TIMEOUT = 20.0
 """Longest wait for something that should happen soon [s]; machines that run tests are slow at times."""
+
+
+_FASTDDS_FILES = (("", ""), ("", "_el"), ("", "_sl"), ("sem.", "_mutex"))  # of a segment: prefix, suffix
 
 
 def _claim_domain() -> tuple[int, socket.socket]:
@@ -143,9 +147,13 @@ class Listener:
             self._executor.spin_once(timeout_sec=0.1)
 
 
-def fastdds_files() -> set[Path]:
-    """Shared memory of all Fast DDS processes of this machine."""
-    return set(Path("/dev/shm").glob("*fastrtps*"))
+def fastdds_files(pids: Iterable[int]) -> set[Path]:
+    """Shared memory that Fast DDS uses in these processes; others on this machine have theirs."""
+    names: set[str] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            names |= set(re.findall(r"/dev/shm/(fastrtps_\w+)", Path(f"/proc/{pid}/maps").read_text()))
+    return {Path("/dev/shm") / f"{prefix}{name}{suffix}" for name in names for prefix, suffix in _FASTDDS_FILES}
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TextIO, get_args
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -81,16 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     os.environ.update(node_environment())
-    with tempfile.TemporaryDirectory(prefix="mission-") as links, _output(arguments.json) as (log, show):
+    stdout = _take_stdout()
+    with tempfile.TemporaryDirectory(prefix="mission-") as links, _output(arguments.json, stdout) as (log, show):
         table = _table(arguments, links)
         commands = _commands(table, arguments)
         environment = dict(os.environ) | {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "[{severity}] {message}"}
         supervisor = Supervisor(commands, environment, log, once=(_RECORDER,))
         supervisor.start()
         try:
-            _watch(supervisor, arguments, stop, show)
+            _watch(supervisor, arguments, stop, show, stdout)
         except BrokenPipeError:  # whoever read the output has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         finally:
             supervisor.stop()
     return 0
@@ -166,26 +168,38 @@ def _names(table: Sequence[NodeSpec]) -> str:
     return ", ".join(spec.name for spec in table)
 
 
+def _take_stdout() -> TextIO:
+    """The standard output, for this module alone: Fast DDS prints its errors there, and now prints them on stderr."""
+    sys.stdout.flush()
+    stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return stdout
+
+
 @contextmanager
-def _output(as_json: bool) -> Iterator[tuple[Callable[[str, str], None], Callable[[live_table.Snapshot], None] | None]]:
+def _output(
+    as_json: bool, stdout: TextIO
+) -> Iterator[tuple[Callable[[str, str], None], Callable[[live_table.Snapshot], None] | None]]:
     """How to log a node's line, and how to show a snapshot (None: not at all).
 
     In a terminal the table stays in place: nodes' lines go to a file, and warnings above the table as well.
     """
-    if as_json or not sys.stdout.isatty():
-        yield _log_to_stderr, None if as_json else _print_lines
-        return
-    console = Console()
-    path = state_directory() / "up.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file, Live(console=console, auto_refresh=False) as live:
+    if as_json:
+        yield _log_to_stderr, None
+    elif not stdout.isatty():
+        yield _log_to_stderr, lambda snapshot: print("\n".join(live_table.lines(snapshot)), file=stdout, flush=True)
+    else:
+        console = Console(file=stdout)
+        path = state_directory() / "up.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file, Live(console=console, auto_refresh=False) as live:
 
-        def log(name: str, line: str) -> None:
-            print(f"[{name}] {line}", file=file, flush=True)
-            if not line.startswith(("[INFO]", "[DEBUG]")):
-                console.print(f"[{name}] {line}", markup=False, highlight=False)
+            def log(name: str, line: str) -> None:
+                print(f"[{name}] {line}", file=file, flush=True)
+                if not line.startswith(("[INFO]", "[DEBUG]")):
+                    console.print(f"[{name}] {line}", markup=False, highlight=False)
 
-        yield log, lambda snapshot: live.update(live_table.table(snapshot), refresh=True)
+            yield log, lambda snapshot: live.update(live_table.table(snapshot), refresh=True)
 
 
 def _log_to_stderr(name: str, line: str) -> None:
@@ -193,15 +207,11 @@ def _log_to_stderr(name: str, line: str) -> None:
     sys.stderr.flush()
 
 
-def _print_lines(snapshot: live_table.Snapshot) -> None:
-    print("\n".join(live_table.lines(snapshot)), flush=True)
-
-
-def _print_json(stamp_ns: int, rankings: Sequence[Ranking]) -> None:
+def _print_json(stdout: TextIO, stamp_ns: int, rankings: Sequence[Ranking]) -> None:
     for ranking in rankings:
         candidates = [{"person_id": c.person_id, "score": round(c.score, 6)} for c in ranking.candidates]
         entry = {"stamp": stamp_ns * 1e-9, "track_id": ranking.track_id, "candidates": candidates}
-        print(json.dumps(entry | {"unknown": round(ranking.unknown, 6)}), flush=True)
+        print(json.dumps(entry | {"unknown": round(ranking.unknown, 6)}), file=stdout, flush=True)
 
 
 def _watch(
@@ -209,15 +219,16 @@ def _watch(
     arguments: argparse.Namespace,
     stop: threading.Event,
     show: Callable[[live_table.Snapshot], None] | None,
+    stdout: TextIO,
 ) -> None:
     """Until the end: restarts what dies, and shows what comes."""
     started = time.monotonic()
     end = started + (arguments.seconds or float("inf"))
-    period = _TABLE_PERIOD if sys.stdout.isatty() else _LINES_PERIOD
+    period = _TABLE_PERIOD if stdout.isatty() else _LINES_PERIOD
     next_poll, next_show = started, started + period
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
-    live = LiveSubscriber(arguments.namespace, _print_json if arguments.json else lambda *_: None)
+    live = LiveSubscriber(arguments.namespace, partial(_print_json, stdout) if arguments.json else lambda *_: None)
     executor.add_node(live)
     try:
         while not stop.is_set() and (now := time.monotonic()) < end:
