@@ -5,13 +5,13 @@ from datetime import datetime
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 
-from mission_ros.launching import bag_recorder, common_arguments, environment
+from mission_ros.launching import bag_recorder, environment, namespace_argument
 
 
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
-            *common_arguments(),
+            namespace_argument(),
             DeclareLaunchArgument(
                 "output",
                 default_value=f"mission_{datetime.now():%Y-%m-%d_%H-%M-%S}",

@@ -4,7 +4,7 @@ ros2 launch mission replay.launch.py bag:=mission_2025-01-31_12-00-00 rviz:=true
 """
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetLaunchConfiguration
+from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 
@@ -22,13 +22,12 @@ from mission_ros.launching import (
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
-            *common_arguments(),
+            *common_arguments(use_sim_time="true"),
             *gallery_arguments(),
             DeclareLaunchArgument("bag", description="Directory of the recording"),
             DeclareLaunchArgument("rate", default_value="1.0", description="Speed; 1 as it was"),
             DeclareLaunchArgument("delay", default_value="8.0", description="Time for the nodes to get ready [s]"),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Start rviz2"),
-            SetLaunchConfiguration("use_sim_time", "true"),
             *environment(),
             perception_nodes(replay=True),
             *camera_transforms(),

@@ -33,10 +33,15 @@ from mission_ros.topics import INPUTS, RECORDED, SHOWN
 RESPAWN_DELAY = 2.0  # [s]
 
 
-def common_arguments() -> list[DeclareLaunchArgument]:
-    """Arguments of every launch file."""
+def namespace_argument() -> DeclareLaunchArgument:
+    """Argument of every launch file."""
+    return DeclareLaunchArgument("namespace", default_value=DEFAULT_NAMESPACE, description="Of all topics and nodes")
+
+
+def common_arguments(use_sim_time: str = "false") -> list[DeclareLaunchArgument]:
+    """Arguments of every launch file that starts nodes."""
     return [
-        DeclareLaunchArgument("namespace", default_value=DEFAULT_NAMESPACE, description="Of all topics and nodes"),
+        namespace_argument(),
         DeclareLaunchArgument(
             "params_file",
             default_value=PathJoinSubstitution([FindPackageShare("mission"), "config", "mission.yaml"]),
@@ -49,7 +54,10 @@ def common_arguments() -> list[DeclareLaunchArgument]:
             description="Of nodes",
         ),
         DeclareLaunchArgument(
-            "use_sim_time", default_value="false", choices=["true", "false"], description="Take the time from /clock"
+            "use_sim_time",
+            default_value=use_sim_time,
+            choices=["true", "false"],
+            description="Take the time from /clock",
         ),
     ]
 
