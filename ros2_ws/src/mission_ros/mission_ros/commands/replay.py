@@ -81,18 +81,20 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     os.environ.update(node_environment())
+    stdout = os.dup(1)
+    os.dup2(2, 1)  # Fast DDS writes its complaints to stdout, which belongs to the rankings
     with BagReader(arguments.bag) as bag:
-        play_once(bag, arguments, stop)
+        play_once(bag, arguments, stop, stdout)
         while arguments.loop and not stop.is_set():
-            play_once(bag, arguments, stop)
+            play_once(bag, arguments, stop, stdout)
     return 0
 
 
-def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Event) -> None:
-    """Starts the nodes, plays the bag, waits for the last ranking, ends the nodes."""
+def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Event, stdout: int) -> None:
+    """Starts the nodes, plays the bag, waits for the last ranking, ends the nodes; they show rankings on `stdout`."""
     gallery = arguments.gallery or find_gallery(bag, arguments.model or DEFAULT_MODEL)
     longest = bag.duration() / arguments.rate + READY_TIMEOUT + 10 * DRAIN_TIMEOUT
-    with _player(bag, arguments) as player, _nodes(arguments, gallery, longest) as nodes:
+    with _player(bag, arguments) as player, _nodes(arguments, gallery, longest, stdout) as nodes:
 
         def going() -> bool:
             if nodes.poll() not in (None, 0):
@@ -250,7 +252,9 @@ def _player(bag: BagReader, arguments: argparse.Namespace) -> Iterator[Player]:
 
 
 @contextmanager
-def _nodes(arguments: argparse.Namespace, gallery: Path | None, seconds: float) -> "Iterator[subprocess.Popen[bytes]]":
+def _nodes(
+    arguments: argparse.Namespace, gallery: Path | None, seconds: float, stdout: int
+) -> "Iterator[subprocess.Popen[bytes]]":
     """The perception nodes under `mission up`; it ends by itself after `seconds`, should this process be killed."""
     with tempfile.TemporaryDirectory(prefix="mission-") as directory:
         parameters = Path(directory) / "replay.yaml"
@@ -260,7 +264,7 @@ def _nodes(arguments: argparse.Namespace, gallery: Path | None, seconds: float) 
         command += ["--gallery", str(gallery)] if gallery else []
         command += ["--model", arguments.model] if arguments.model else []
         command += ["--json"] if arguments.json else []
-        with subprocess.Popen(command) as nodes:
+        with subprocess.Popen(command, stdout=stdout) as nodes:
             try:
                 yield nodes
             finally:
