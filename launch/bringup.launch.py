@@ -21,9 +21,10 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Start rviz2"),
             *environment(),
+            # what other packages bring comes first: should one be missing, nothing of ours has been started yet
+            rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
+            include("record.launch.py", condition=IfCondition(LaunchConfiguration("record"))),
             include("sensors.launch.py"),
             include("perception.launch.py"),
-            include("record.launch.py", condition=IfCondition(LaunchConfiguration("record"))),
-            rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
         ]
     )

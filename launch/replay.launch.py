@@ -29,9 +29,10 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("delay", default_value="8.0", description="Time for the nodes to get ready [s]"),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Start rviz2"),
             *environment(),
-            perception_nodes(replay=True),
+            # what other packages bring comes first: should one be missing, nothing of ours has been started yet
+            rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
             *camera_transforms(),
             *bag_player(),
-            rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
+            perception_nodes(replay=True),
         ]
     )
