@@ -69,7 +69,7 @@ def gallery_line(snapshot: Snapshot) -> str:
     count = len(snapshot.enrolled)
     if count < snapshot.expected:
         return f"Gallery: enrolling from camera walks, {count} of {snapshot.expected} people so far"
-    return f"Gallery: {count} people enrolled from camera walks ({', '.join(snapshot.enrolled) or 'nobody'})"
+    return f"Gallery: {count} people enrolled ({', '.join(snapshot.enrolled) or 'nobody'})"
 
 
 def table(snapshot: Snapshot) -> RenderableType:

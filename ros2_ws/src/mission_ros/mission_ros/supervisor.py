@@ -1,21 +1,20 @@
 """Keeps child processes running: starts them, prefixes what they print, restarts what dies, ends all in order.
 
-Knows no ROS, except that Fast DDS leaves shared memory behind when a process is killed.
+Knows no ROS, except that a killed process leaves shared memory of Fast DDS behind.
 """
 
 import contextlib
 import ctypes
-import fcntl
 import math
 import os
-import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from mission_ros import shared_memory
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0  # [s] before a restart, doubling
 _HEALTHY_AFTER = 10.0  # [s] of life after which the delay starts anew
@@ -23,8 +22,6 @@ _HEALTHY_AFTER = 10.0  # [s] of life after which the delay starts anew
 # traceback.
 _STOP_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
 
-_SHM = Path("/dev/shm")
-_SHM_FILE = re.compile(r"/dev/shm/(fastrtps_\w+)")
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -99,7 +96,8 @@ class Supervisor:
                 time.sleep(0.02)
         for child in self._children.values():
             child.finish()
-        _remove_orphans(set().union(*(child.shared_memory for child in self._children.values())), unlocked_too=True)
+        used = [child.shared_memory for child in self._children.values()]
+        shared_memory.remove_orphans(set().union(*used), unlocked_too=True)
 
 
 class _Child:
@@ -162,7 +160,7 @@ class _Child:
 
     def send(self, number: signal.Signals) -> None:
         if self.process is not None and self.running():
-            self.shared_memory |= _shared_memory_of(self.process.pid)
+            self.shared_memory |= shared_memory.mapped(self.process.pid)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
 
@@ -175,7 +173,7 @@ class _Child:
             self._pump.join(1.0)
         if self.process.stdout is not None:
             self.process.stdout.close()
-        _remove_orphans(self.shared_memory)
+        shared_memory.remove_orphans(self.shared_memory)
         self.process = None
 
     def health(self) -> ProcessHealth:
@@ -186,7 +184,7 @@ class _Child:
     def _look_at_shared_memory(self, now: float) -> None:
         """Notes its segments, which cannot be asked for once it is dead: all are there soon after the start."""
         if now >= self._look_at and now - self._started < _HEALTHY_AFTER:
-            self.shared_memory |= _shared_memory_of(self.process.pid) if self.process else set()
+            self.shared_memory |= shared_memory.mapped(self.process.pid) if self.process else set()
             self._look_at = now + 1.0
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
@@ -205,33 +203,3 @@ def _die_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return arrange
-
-
-def _shared_memory_of(pid: int) -> set[str]:
-    """Names of the Fast DDS segments and ports that a process has mapped."""
-    try:
-        return set(_SHM_FILE.findall(Path(f"/proc/{pid}/maps").read_text()))
-    except OSError:
-        return set()
-
-
-def _remove_orphans(names: set[str], *, unlocked_too: bool = False) -> None:
-    """Removes those Fast DDS segments and ports whose owner is dead: a living one locks the file beside its segment.
-
-    A port that outlived a killed process, was taken over by the next one and left in order stays without that file;
-    `unlocked_too` removes these as well.
-    """
-    for name in names:
-        locks = [lock for lock in (_SHM / f"{name}_el", _SHM / f"{name}_sl") if lock.exists()]
-        if (locks or unlocked_too) and not any(_locked(lock) for lock in locks):
-            for file in (_SHM / name, *locks, _SHM / f"sem.{name}_mutex"):
-                file.unlink(missing_ok=True)
-
-
-def _locked(lock: Path) -> bool:
-    try:
-        with lock.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    return False

@@ -24,7 +24,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.parameters import node_parameters
 from mission_core.paths import share_directory, state_directory
 from mission_core.types import Ranking
-from mission_ros import live_table
+from mission_ros import live_table, shared_memory
 from mission_ros.environment import node_environment
 from mission_ros.live_subscriber import LiveSubscriber
 from mission_ros.node_table import (
@@ -89,12 +89,14 @@ def run(arguments: argparse.Namespace) -> int:
         environment = dict(os.environ) | {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "[{severity}] {message}"}
         supervisor = Supervisor(commands, environment, log, once=(_RECORDER,))
         supervisor.start()
+        own_shared_memory: set[str] = set()
         try:
-            _watch(supervisor, arguments, stop, show, stdout)
+            _watch(supervisor, arguments, stop, show, stdout, own_shared_memory)
         except BrokenPipeError:  # whoever read the output has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         finally:
             supervisor.stop()
+            shared_memory.remove_orphans(own_shared_memory, unlocked_too=True)
     return 0
 
 
@@ -220,8 +222,9 @@ def _watch(
     stop: threading.Event,
     show: Callable[[live_table.Snapshot], None] | None,
     stdout: TextIO,
+    used_shared_memory: set[str],
 ) -> None:
-    """Until the end: restarts what dies, and shows what comes."""
+    """Until the end: restarts what dies, and shows what comes; notes what shared memory this process used."""
     started = time.monotonic()
     end = started + (arguments.seconds or float("inf"))
     period = _TABLE_PERIOD if stdout.isatty() else _LINES_PERIOD
@@ -240,6 +243,7 @@ def _watch(
                 show(_snapshot(arguments, live, supervisor))
                 next_show = now + period
     finally:
+        used_shared_memory |= shared_memory.mapped(os.getpid())
         executor.shutdown(timeout_sec=1.0)
         live.destroy_node()
         rclpy.try_shutdown()
