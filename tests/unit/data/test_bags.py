@@ -81,7 +81,7 @@ def test_raw_messages_come_in_order_with_their_topic(recorded_room) -> None:
 
 
 def test_a_missing_topic_is_named_with_what_the_bag_holds(recorded_room) -> None:
-    with BagReader(recorded_room.path, namespace="other") as bag, pytest.raises(BagError, match=r"radar/raw.*/mission/"):
+    with BagReader(recorded_room.path, namespace="other") as bag, pytest.raises(BagError, match=r"radar/raw.*/mission"):
         next(bag.radar_frames())
 
 

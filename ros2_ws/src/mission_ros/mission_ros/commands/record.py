@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command line of `mission record`."""
     parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="new directory (default: bags/<time>)")
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="only these (default: everything of mission)")
-    parser.add_argument("--no-images", action="store_true", help="leave out the camera pictures, 2.5 GB per minute at 720p")
+    parser.add_argument("--no-images", action="store_true", help="leave out the pictures, 2.5 GB per minute")
     parser.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="of the stack (default: %(default)s)")
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after so long (default: at Ctrl-C)")
     parser.add_argument("--recover", type=Path, metavar="PATH", help="save what a killed recorder wrote of PATH")
