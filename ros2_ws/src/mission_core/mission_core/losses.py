@@ -28,6 +28,11 @@ def matching_loss(distances: Tensor, sharpness: Tensor, people: Tensor) -> Tenso
     return 0.5 * (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target))
 
 
+def gait_loss(predicted: Tensor, gait: Tensor) -> Tensor:
+    """Mean squared error of standardised body and gait parameters (B, G): 1 when nothing is known of them."""
+    return functional.mse_loss(predicted, gait)
+
+
 def pose_loss(predicted: Tensor, joints: Tensor, present: Tensor) -> Tensor:
     """Mean Euclidean distance per joint [m] (equation 5, which the paper calls MSE).
 

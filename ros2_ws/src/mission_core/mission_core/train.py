@@ -28,7 +28,7 @@ from mission_core.data.walks import (
 )
 from mission_core.errors import ConfigurationError
 from mission_core.evaluate import Identification, best_per_person, fit_calibration
-from mission_core.losses import matching_loss, pose_loss
+from mission_core.losses import gait_loss, matching_loss, pose_loss
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.network import MissionNetwork
 
@@ -49,6 +49,7 @@ class TrainConfig:
         learning_rate: peak of a one-cycle schedule.
         weight_decay: of AdamW.
         pose_weight: of the pose losses [1/m] against the matching loss; the paper weighs pose : metric as 1 : 2.
+        gait_weight: of the losses of body and gait parameters.
         validate_every: steps between validations; the best checkpoint by validation is kept.
     """
 
@@ -61,6 +62,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     pose_weight: float = 2.0
+    gait_weight: float = 1.0
     validate_every: int = 250
 
 
@@ -93,12 +95,31 @@ def load_config(path: Path) -> TrainConfig:
     return config
 
 
-def losses(network: MissionNetwork, batch: Batch, log_sharpness: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Matching loss over all pairs of a batch, and the pose losses.
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """Scalars: matching [nat], mean joint errors [m] of the pose heads, unexplained share of the gait's variance."""
 
-    Returns:
-        The matching loss, and the mean joint errors [m] of the radar's, the camera's and the fused pose heads.
-    """
+    matching: Tensor
+    radar_pose: Tensor
+    vision_pose: Tensor
+    fused_pose: Tensor
+    radar_gait: Tensor
+    vision_gait: Tensor
+
+    def total(self, config: TrainConfig) -> Tensor:
+        """What is minimised."""
+        pose = self.radar_pose + self.vision_pose + self.fused_pose
+        return self.matching + config.pose_weight * pose + config.gait_weight * (self.radar_gait + self.vision_gait)
+
+    def __str__(self) -> str:
+        return (
+            f"matching {self.matching:.3f}, pose radar {self.radar_pose:.3f} m, vision {self.vision_pose:.3f} m, "
+            f"gait radar {self.radar_gait:.2f}, vision {self.vision_gait:.2f}"
+        )
+
+
+def compute_losses(network: MissionNetwork, batch: Batch, log_sharpness: Tensor) -> Losses:
+    """Matching loss over all pairs of a batch, pose and gait losses of its true pairs."""
     radar = network.encode_radar(batch.points, batch.present)
     vision = network.encode_vision(batch.crops, batch.geometry)
     fused_radar, fused_vision = network.fuse(radar, batch.frames, vision)
@@ -113,7 +134,9 @@ def losses(network: MissionNetwork, batch: Batch, log_sharpness: Tensor) -> tupl
         pose_loss(network.fused_pose(fused_radar[pair, pair]), batch.radar_joints, batch.frames)
         + pose_loss(network.fused_pose(fused_vision[pair, pair]), batch.camera_joints, every)
     )
-    return matching, radar_pose, vision_pose, fused_pose
+    radar_gait = gait_loss(network.radar_gait(radar, batch.frames), batch.gait)
+    vision_gait = gait_loss(network.vision_gait(vision, every), batch.gait)
+    return Losses(matching, radar_pose, vision_pose, fused_pose, radar_gait, vision_gait)
 
 
 def schedule(step: int, steps: int, warmup: int = 200) -> float:
@@ -207,14 +230,13 @@ class Trainer:
         batch = sample_batch(people, config.batch_people, config.network, rng).to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(self.step, config.steps)
-        matching, radar_pose, vision_pose, fused_pose = losses(self.network, batch, self.log_sharpness)
-        loss = matching + config.pose_weight * (radar_pose + vision_pose + fused_pose)
+        losses = compute_losses(self.network, batch, self.log_sharpness)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        losses.total(config).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        return f"matching {matching:.3f}, pose radar {radar_pose:.3f} m, vision {vision_pose:.3f} m"
+        return str(losses)
 
     def _validate(self, people: list[PersonWalks], state: str) -> str:
         """Measures on validation people, keeps the best weights, saves a checkpoint to continue from."""

@@ -4,6 +4,7 @@ People are numbered by seed. `sim.scenario` reserves the seeds of the test cohor
 """
 
 import concurrent.futures
+import functools
 import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_core.sim import scenario
 from mission_core.sim.camera import SimulatedCamera
 from mission_core.sim.motion import Walk, cast
-from mission_core.sim.people import Person, sample_person
+from mission_core.sim.people import Person, gait_vector, sample_person
 from mission_core.sim.radar import RadarSimulator
 from mission_core.types import NO_TRACK, Float32Array, Float64Array, ImageArray, Mount, Snippet, TrackedFrame
 
@@ -250,6 +251,7 @@ class Batch:
         points: (B, T, N, 5); present: (B, T, N); frames: (B, T): see RadarClip.
         crops: (B, T, H, W, 3) uint8; geometry: (B, T, 4).
         radar_joints, camera_joints: (B, T, 32, 3) [m].
+        gait: (B, G) body and gait parameters, standardised over the population of simulated people.
     """
 
     people: Tensor
@@ -260,6 +262,7 @@ class Batch:
     geometry: Tensor
     radar_joints: Tensor
     camera_joints: Tensor
+    gait: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
@@ -284,7 +287,21 @@ def sample_batch(people: Sequence[PersonWalks], size: int, config: ReidConfig, r
         torch.from_numpy(np.stack([_disturbed(camera.snippet.geometry, rng) for camera in cameras])),
         torch.from_numpy(np.stack(radar_joints)),
         torch.from_numpy(np.stack([camera.joints for camera in cameras])),
+        torch.from_numpy(np.stack([_standard_gait(person.seed) for person in drawn])),
     )
+
+
+@functools.cache
+def _standard_gait(seed: int) -> Float32Array:
+    mean, deviation = _gait_statistics()
+    return ((gait_vector(sample_person(seed)) - mean) / deviation).astype(np.float32)
+
+
+@functools.cache
+def _gait_statistics() -> tuple[Float64Array, Float64Array]:
+    """Mean and deviation over people who are neither trained nor tested on."""
+    vectors = np.stack([gait_vector(sample_person(seed)) for seed in range(1_000_000, 1_001_000)])
+    return vectors.mean(axis=0), vectors.std(axis=0)
 
 
 def _stacked(clips: Sequence[RadarClip]) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Sex = Literal["female", "male"]
 
@@ -136,6 +137,28 @@ class Person:
     def girth(self) -> float:
         """Thickness of the limbs relative to a person of the same stature with a body mass index of 22."""
         return girth(self.stature, self.mass)
+
+
+GAIT_NAMES = (
+    *("stature", "girth", "leg", "thigh", "trunk", "shoulder_width", "hip_width"),
+    *("cadence", "step_length", "step_width", "knee_scale", "arm_swing", "arm_asymmetry", "elbow_flexion"),
+    *("trunk_lean", "pelvic_rotation", "sway"),
+)
+"""Parameters of `gait_vector`."""
+NUM_GAIT = len(GAIT_NAMES)
+
+
+def gait_vector(person: Person) -> NDArray[np.float64]:
+    """What stays the same from walk to walk and could be seen: (NUM_GAIT,) in the units of Physique and Gait."""
+    body, gait = person.physique, person.gait
+    return np.array(
+        [
+            *(person.stature, person.girth, body.leg, body.thigh, body.trunk, body.shoulder_width, body.hip_width),
+            *(gait.cadence, gait.step_length, gait.step_width, gait.knee_scale, sum(gait.arm_swing) / 2),
+            *(gait.arm_swing[1] - gait.arm_swing[0], gait.elbow_flexion, gait.trunk_lean, gait.pelvic_rotation),
+            gait.sway,
+        ]
+    )
 
 
 def girth(stature: float, mass: float) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core.models.reid.configuration import ReidConfig
+from mission_core.sim.people import NUM_GAIT
 from mission_core.types import NUM_JOINTS
 
 
@@ -92,8 +93,9 @@ class VisionBranch(nn.Module):
         layers: list[nn.Module] = []
         for depth, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             # patches of 4 x 4 first: the full resolution would take most of the time and carries little gait
-            size = {"kernel_size": 4, "stride": 4} if depth == 0 else {"kernel_size": 3, "stride": 2, "padding": 1}
-            layers += [nn.Conv2d(inputs, outputs, bias=False, **size), nn.GroupNorm(8, outputs), nn.ReLU()]
+            kernel, stride, padding = (4, 4, 0) if depth == 0 else (3, 2, 1)
+            convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+            layers += [convolution, nn.GroupNorm(8, outputs), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers, nn.AdaptiveAvgPool2d((3, 2)), nn.Flatten())
         self.geometry = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
         self.frame = nn.Linear(6 * widths[-1] + 32, config.dim)
@@ -168,6 +170,23 @@ class PoseHead(nn.Module):
         return self.layers(tokens).unflatten(-1, (-1, 3))
 
 
+class GaitHead(nn.Module):
+    """What a clip tells about body and gait of its person, a training signal only.
+
+    Not in the paper: pose says where the joints are now, this what stays the same from walk to walk, so that the tokens
+    of both modalities learn to carry it.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.pooling = AttentionPooling(dim)
+        self.layers = nn.Sequential(nn.Linear(dim, 64), nn.ReLU(), nn.Linear(64, NUM_GAIT))
+
+    def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Tokens (B, T, D), present (B, T) to (B, G) standardised values of `sim.people.gait_vector`."""
+        return self.layers(self.pooling(tokens, present))
+
+
 class MissionNetwork(nn.Module):
     """The whole network. `encode_radar`, `encode_vision` and `distances` are what a deployed model offers."""
 
@@ -184,9 +203,14 @@ class MissionNetwork(nn.Module):
         self.vision_fusion = CoordinatedRepresentation(config.dim)  # vision enriched by radar
         self.radar_pooling = AttentionPooling(config.dim)
         self.vision_pooling = AttentionPooling(config.dim)
+        # deviation: the released network compares the pooled tokens themselves, which then serve two masters
+        self.radar_projection = nn.Linear(config.dim, config.dim)
+        self.vision_projection = nn.Linear(config.dim, config.dim)
         self.fused_pose = PoseHead(config.dim)  # shared by both, as released
         self.radar_pose = PoseHead(config.dim)
         self.vision_pose = PoseHead(config.dim)
+        self.radar_gait = GaitHead(config.dim)
+        self.vision_gait = GaitHead(config.dim)
         # probabilities: softmax over [-sharpness * distance of each person, unknown_logit]; calibrated after training
         self.register_buffer("sharpness", torch.tensor(10.0))
         self.register_buffer("unknown_logit", torch.tensor(-5.0))
@@ -227,9 +251,9 @@ class MissionNetwork(nn.Module):
         """Pools fused tokens (Q, K, T, D) over the frames to unit vectors (Q, K, D)."""
         present = frames.unsqueeze(1).expand(fused_radar.shape[:3])
         all_frames = torch.ones(fused_vision.shape[:3], dtype=torch.bool, device=frames.device)
-        radar = functional.normalize(self.radar_pooling(fused_radar, present), dim=-1)
-        vision = functional.normalize(self.vision_pooling(fused_vision, all_frames), dim=-1)
-        return radar, vision
+        radar = self.radar_projection(self.radar_pooling(fused_radar, present))
+        vision = self.vision_projection(self.vision_pooling(fused_vision, all_frames))
+        return functional.normalize(radar, dim=-1), functional.normalize(vision, dim=-1)
 
     @torch.jit.export
     def distances(self, radar: Tensor, frames: Tensor, vision: Tensor) -> Tensor:
