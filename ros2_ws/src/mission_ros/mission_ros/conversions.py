@@ -96,8 +96,8 @@ def points_to_cloud(points: Points, stamp_ns: int, frame_id: str, labels: Int32A
         height=1,
         width=len(records),
         fields=[
-            PointField(name=name, offset=offset, datatype=_FIELD_OF_NUMPY[dtype], count=1)
-            for name, (dtype, offset) in (records.dtype.fields or {}).items()
+            PointField(name=name, offset=field[1], datatype=_FIELD_OF_NUMPY[field[0]], count=1)
+            for name, field in (records.dtype.fields or {}).items()
         ],
         is_bigendian=False,
         point_step=records.itemsize,
@@ -247,7 +247,7 @@ def image_to_msg(image: ImageArray, stamp_ns: int, frame_id: str) -> Image:
     """Image message (bgr8) of an (H, W, 3) BGR picture."""
     height, width, channels = image.shape
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     return Image(
         header=make_header(stamp_ns, frame_id),
         height=height,

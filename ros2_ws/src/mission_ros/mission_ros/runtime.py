@@ -5,7 +5,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import rclpy
@@ -75,8 +75,9 @@ def dataclass_parameters(node: Node, config: type[T], prefix: str = "") -> T:
         ConfigurationError: the dataclass refuses the values.
     """
     values: dict[str, Any] = {}
+    defaults = config()
     for field in fields(config):  # type: ignore[arg-type]
-        default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+        default = getattr(defaults, field.name)
         if is_dataclass(default):
             values[field.name] = dataclass_parameters(node, type(default), f"{prefix}{field.name}.")
         elif isinstance(default, tuple):

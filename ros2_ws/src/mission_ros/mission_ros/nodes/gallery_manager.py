@@ -4,14 +4,14 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mission_msgs.msg import GalleryInfo
 from mission_msgs.srv import EnrolPerson, ListPersons, RemovePerson
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from mission_core.calibration import load_calibration
-from mission_core.camera.source import open_source
+from mission_core.camera.source import FrameSource, open_source
 from mission_core.errors import GalleryError, MissionError
 from mission_core.gallery.enrol import check_person_id, enrol, parse_seed
 from mission_core.gallery.store import Clip, SqliteGallery
@@ -138,7 +138,7 @@ class GalleryManager(ManagedNode):
                 self._problem = str(error)
                 self.get_logger().error(self._problem)
 
-    def _enrol(self, person_id: str, source: "str | TopicSource", **options: object) -> list[Clip]:
+    def _enrol(self, person_id: str, source: str | FrameSource, **options: Any) -> list[Clip]:
         with self._enrolling:
             if self._model is None:
                 from mission_core.models.reid.model import ReidModel  # torch takes seconds and memory to import
