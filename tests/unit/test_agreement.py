@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mission_core.agreement import Run, compare
 from mission_core.types import Candidate, Ranking, Track
 

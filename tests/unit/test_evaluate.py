@@ -2,6 +2,7 @@ import inspect
 
 import numpy as np
 import pytest
+
 from mission_core import evaluate
 from mission_core.evaluate import Identification, best_per_person, fit_calibration, shuffle_between_people
 from mission_core.models.reid.processing import RadarClip

@@ -1,9 +1,8 @@
-"""The shipped model on people it has never seen: better than chance with their radar, at chance with somebody else's."""
-
-from pathlib import Path
+"""The shipped model on unseen people: better than chance with their own radar, at chance with another one's."""
 
 import numpy as np
 import pytest
+
 from mission_core.data.walks import WalkSetConfig, load_seeds, protocol
 from mission_core.evaluate import Identification, score_queries, shuffle_between_people
 from mission_core.models.reid.model import ReidModel

@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from mission_core.errors import ConfigurationError
 from mission_core.parameters import from_parameters, node_parameters
 
@@ -20,7 +21,8 @@ class Outer:
 
 def test_values_of_nested_settings_come_from_dotted_names(tmp_path: Path) -> None:
     file = tmp_path / "parameters.yaml"
-    file.write_text("/**/tracker:\n  ros__parameters:\n    hits: 5\n    other: x\n    inner: {eps: 0.7, bounds: [1, 2]}\n")
+    parameters = "hits: 5\n    other: x\n    inner: {eps: 0.7, bounds: [1, 2]}"
+    file.write_text(f"/**/tracker:\n  ros__parameters:\n    {parameters}\n")
     values = node_parameters("tracker", file)
     assert values == {"hits": 5, "other": "x", "inner.eps": 0.7, "inner.bounds": [1, 2]}
     assert from_parameters(Outer, values) == Outer(Inner(0.7, (1, 2)), 5)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from mission_core.data.walks import PersonWalks, WalkSetConfig
 from mission_core.errors import ConfigurationError, ModelError
 from mission_core.models.export import export
