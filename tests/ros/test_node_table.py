@@ -5,7 +5,10 @@ import pytest
 
 import mission_ros
 from mission_core.errors import ConfigurationError
-from mission_ros.node_table import SIM_GALLERY, node_table, shared_file, sim_gallery
+from mission_core.gallery.locate import sim_gallery
+from mission_core.paths import shared_file
+from mission_core.sim.scenario import GALLERY_IDS
+from mission_ros.node_table import node_table
 
 PACKAGE = Path(mission_ros.__file__).parent
 
@@ -28,13 +31,13 @@ def test_gallery_is_one_file_for_writer_and_reader() -> None:
 
 
 def test_simulated_people_are_enrolled_in_their_own_gallery_only() -> None:
-    assert len(parameters("gallery_manager")["enrol_on_start"]) == 2 * len(SIM_GALLERY)
+    assert len(parameters("gallery_manager")["enrol_on_start"]) == 2 * len(GALLERY_IDS)
     assert "enrol_on_start" not in parameters("gallery_manager", gallery="/tmp/mine.sqlite3")
     assert "enrol_on_start" not in parameters("gallery_manager", "device", "kinect")
 
 
 def test_gallery_of_simulated_people_belongs_to_one_model(tmp_path: Path) -> None:
-    (tmp_path / "card.yaml").write_text("sha256: 0123456789abcdef")
+    (tmp_path / "card.yaml").write_text("{name: x, kind: reid, input: {}, sha256: 0123456789abcdef}")
     assert sim_gallery(str(tmp_path)).name == "sim_gallery_01234567.sqlite3"
 
 

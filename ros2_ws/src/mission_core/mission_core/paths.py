@@ -32,3 +32,8 @@ def share_directory() -> Path:
 def state_directory() -> Path:
     """Directory for what mission keeps between runs: `$ROS_HOME/mission`, by default `~/.ros/mission`."""
     return Path(os.environ.get("ROS_HOME", Path.home() / ".ros")) / "mission"
+
+
+def shared_file(value: str, directory: str) -> Path:
+    """A file given by its path, or by its name in `directory` of what comes with mission."""
+    return Path(value).expanduser() if os.sep in value else share_directory() / directory / value

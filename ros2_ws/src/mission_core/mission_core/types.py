@@ -26,6 +26,9 @@ NO_TRACK = -1
 NUM_JOINTS = 32
 """Joints of an Azure Kinect body (K4ABT order, see mission_core.camera.skeleton)."""
 
+CROP_HEIGHT, CROP_WIDTH = 96, 64
+"""Size of the crops of a snippet [pixel]."""
+
 DopplerKind = Literal["points", "heatmap"]
 
 

@@ -1,25 +1,22 @@
 """The one table of nodes that both the launch files and `mission up` start. No ROS is needed to read it."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-import yaml
-
-from mission_core.errors import ConfigurationError, ModelError
-from mission_core.paths import share_directory, state_directory
+from mission_core.errors import ConfigurationError
+from mission_core.gallery.locate import sim_gallery
+from mission_core.models.card import DEFAULT_MODEL
+from mission_core.paths import state_directory
+from mission_core.sim.scenario import GALLERY_IDS
 
 ParameterValue: TypeAlias = bool | int | float | str | list[str]
 RadarChoice = Literal["device", "sim", "file", "none", "replay"]
 CameraChoice = Literal["kinect", "opencv", "sim", "none", "replay"]
 
 DEFAULT_NAMESPACE = "mission"
-DEFAULT_MODEL = "reid_small"
 SIM_PEOPLE = ("P00", "P03", "P07")
 """Who walks in the simulated rooms."""
-SIM_GALLERY = tuple(f"P{index:02d}" for index in range(10))
-"""Who is enrolled in the simulated gallery, with two walks each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def node_table(
     if "sim" in (radar, camera) and not gallery:
         store["database"] = str(sim_gallery(model or DEFAULT_MODEL))
         enrolment["enrol_on_start"] = [
-            f"{person}=sim://walk?person={person}&take={take}" for take in (0, 1) for person in SIM_GALLERY
+            f"{person}=sim://walk?person={person}&take={take}" for take in (0, 1) for person in GALLERY_IDS
         ]
     return (
         *_radar_nodes(radar, capture_file, people, seed, link_directory),
@@ -88,42 +85,6 @@ def node_table(
         *_camera_nodes(camera, camera_source, people, seed),
         NodeSpec("visualizer", "visualizer"),
     )
-
-
-def sim_gallery(model: str) -> Path:
-    """Database of the simulated gallery: one per model, so that a new model enrols anew."""
-    try:
-        version = model_sha256(model_directory(model))[:8]
-    except ModelError:  # gallery_manager and reid say what is wrong with it, and wait for it
-        version = "no_model"
-    return state_directory() / f"sim_gallery_{version}.sqlite3"
-
-
-def model_sha256(directory: Path) -> str:
-    """SHA-256 of a model as its card gives it; whoever loads the model checks that it is true.
-
-    Raises:
-        ModelError: there is no card, or it does not say.
-    """
-    card = directory / "card.yaml"
-    try:
-        return str(yaml.safe_load(card.read_text())["sha256"])
-    except OSError as error:
-        raise ModelError(
-            f"{card} cannot be read ({error.strerror}): name a model directory, or make one with `mission export`"
-        ) from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ModelError(f"{card} does not tell the model's sha256: export the model again") from error
-
-
-def model_directory(model: str) -> Path:
-    """Directory of a model given by name (of those that come with mission) or by path."""
-    return shared_file(model, "models")
-
-
-def shared_file(value: str, directory: str) -> Path:
-    """A file given by its path, or by its name in `directory` of what comes with mission."""
-    return Path(value).expanduser() if os.sep in value else share_directory() / directory / value
 
 
 def _given(**values: str) -> dict[str, ParameterValue]:

@@ -57,7 +57,7 @@ def test_snippet_of_another_length_is_refused(model: ReidModel) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"card\.yaml does not exist"):
+    with pytest.raises(ModelError, match=r"card\.yaml cannot be read"):
         ReidModel.load(tmp_path)
 
 

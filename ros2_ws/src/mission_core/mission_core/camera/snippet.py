@@ -12,10 +12,8 @@ from mission_core.camera.people import PeopleDetector, PersonFollower, touches_b
 from mission_core.camera.source import FrameSource
 from mission_core.errors import CameraError, ConfigurationError
 from mission_core.geometry import optical_to_rep103, pitch_rotation
-from mission_core.types import CameraModel, Float32Array, ImageArray, Mount, Snippet
+from mission_core.types import CROP_HEIGHT, CROP_WIDTH, CameraModel, Float32Array, ImageArray, Mount, Snippet
 
-CROP_HEIGHT = 96
-CROP_WIDTH = 64
 SNIPPET_FRAMES = 20
 SNIPPET_RATE = 10.0
 """Frames per second of a snippet."""

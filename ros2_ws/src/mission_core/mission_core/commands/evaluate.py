@@ -3,13 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mission_core.errors import ConfigurationError
-from mission_core.paths import share_directory, state_directory
+from mission_core.models.card import DEFAULT_MODEL, model_directory
 
 if TYPE_CHECKING:
     from mission_core.agreement import Agreement, Run
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("bag", type=Path, help="directory of a bag with radar/raw")
     parser.add_argument("--gallery", type=Path, help="database of the gallery (default: the one the bag was made with)")
-    parser.add_argument("--model", default="reid_small", help="name or directory of the model (default: %(default)s)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name or directory of the model (default: %(default)s)")
     parser.add_argument("--namespace", help="of the bag's topics (default: found by their names)")
     parser.add_argument("--params-file", type=Path, help="node parameters (default: config/mission.yaml)")
     parser.add_argument("--json", action="store_true", help="one JSON object per ranking, a last one with the summary")
@@ -61,12 +60,11 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     from mission_core.pipeline import Pipeline
     from mission_core.radar.tracking import RadarTracker, TrackerConfig
 
-    path = Path(arguments.model)
-    model = ReidModel.load(path if path.is_dir() else share_directory() / "models" / arguments.model)
+    model = ReidModel.load(model_directory(arguments.model))
     tracker = node_parameters("radar_tracker", arguments.params_file)
     reid = node_parameters("reid", arguments.params_file)
     reidentifier = Reidentifier(model, period=reid["period"], min_frames=reid["min_frames"])
-    with SqliteGallery(arguments.gallery or _gallery_of(bag, model.sha256), model.sha256, read_only=True) as store:
+    with SqliteGallery(arguments.gallery or _gallery_of(bag, arguments.model), model.sha256, read_only=True) as store:
         reidentifier.set_gallery(store.clips())
         recorded = bag.gallery_revisions()
         if recorded and store.revision not in recorded:
@@ -79,26 +77,13 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     return Pipeline(RadarTracker(from_parameters(TrackerConfig, tracker), mount), reidentifier)
 
 
-def _gallery_of(bag: "BagReader", model_sha256: str) -> Path:
-    """The gallery in use: the simulated room's when that is what the bag shows, else the operator's."""
-    for candidate in (
-        state_directory() / "gallery.sqlite3",
-        state_directory() / f"sim_gallery_{model_sha256[:8]}.sqlite3",
-    ):
-        if candidate.is_file() and _holds(candidate, model_sha256, bag.gallery_people()):
-            return candidate
-    raise ConfigurationError(f"no gallery on this machine holds the people {bag.path} was ranked against: --gallery")
+def _gallery_of(bag: "BagReader", model: str) -> Path:
+    from mission_core.gallery.locate import find_gallery
 
-
-def _holds(path: Path, model_sha256: str, people: Iterable[str]) -> bool:
-    from mission_core.errors import GalleryError
-    from mission_core.gallery.store import SqliteGallery
-
-    try:
-        with SqliteGallery(path, model_sha256, read_only=True) as store:
-            return set(people) <= set(store.person_ids())
-    except GalleryError:
-        return False
+    found = find_gallery(bag.enrolled(), model)
+    if found is None:
+        raise ConfigurationError(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery")
+    return found
 
 
 def _print_rankings(item: "Perceived") -> None:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mission_core.errors import ConfigurationError
+from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import Clip, SqliteGallery
-from mission_core.paths import share_directory, state_directory
+from mission_core.models.card import DEFAULT_MODEL, model_directory
 
 if TYPE_CHECKING:
     from mission_core.models.reid.model import ReidModel
-
-DEFAULT_MODEL = "reid_small"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    database = arguments.database or state_directory() / "gallery.sqlite3"
+    database = arguments.database or default_gallery()
     return {"enrol": _enrol, "list": _list, "remove": _remove, "purge": _purge, "recompute": _recompute}[
         arguments.action
     ](database, arguments)
@@ -130,8 +129,7 @@ def _load_model(name: str) -> "ReidModel":
     """A model by directory or by name; torch is imported only here."""
     from mission_core.models.reid.model import ReidModel
 
-    directory = Path(name)
-    return ReidModel.load(directory if directory.is_dir() else share_directory() / "models" / name)
+    return ReidModel.load(model_directory(name))
 
 
 def _end_of_day_ns(date: str) -> int:

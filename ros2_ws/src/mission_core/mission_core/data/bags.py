@@ -165,13 +165,6 @@ class BagReader:
         revisions = [int(message.gallery_revision) for message in self._messages("reid/identities")]
         return list(dict.fromkeys(revisions))
 
-    def gallery_people(self) -> tuple[str, ...]:
-        """Ids of the people who were enrolled when the recording ended; empty where that was not recorded."""
-        if not self.has("gallery/info"):
-            return ()
-        *_, last = self._messages("gallery/info")
-        return tuple(last.person_ids)
-
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""
         for message in self._messages("micro_doppler/map"):

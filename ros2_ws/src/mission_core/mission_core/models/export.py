@@ -15,7 +15,8 @@ from mission_core import __version__
 from mission_core.data.walks import load_seeds, protocol
 from mission_core.errors import ModelError
 from mission_core.evaluate import Identification, score_queries, shuffle_between_people
-from mission_core.models.reid.model import CARD, KIND, WEIGHTS, ReidModel, sha256_of
+from mission_core.models.card import CARD, WEIGHTS
+from mission_core.models.reid.model import KIND, ReidModel, sha256_of
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.sim.scenario import COHORT_SIZE
 from mission_core.train import TrainConfig, load_config

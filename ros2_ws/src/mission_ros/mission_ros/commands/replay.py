@@ -26,19 +26,12 @@ from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 
 from mission_core.data.bags import BagReader
-from mission_core.errors import BagError, ConfigurationError, GalleryError, ModelError
-from mission_core.gallery.store import SqliteGallery
-from mission_core.paths import state_directory
+from mission_core.errors import BagError, ConfigurationError
+from mission_core.gallery.locate import find_gallery
+from mission_core.models.card import DEFAULT_MODEL
 from mission_ros import conversions
 from mission_ros.environment import node_environment
-from mission_ros.node_table import (
-    DEFAULT_MODEL,
-    DEFAULT_NAMESPACE,
-    model_directory,
-    model_sha256,
-    node_table,
-    sim_gallery,
-)
+from mission_ros.node_table import DEFAULT_NAMESPACE, node_table
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
 from mission_ros.topics import INPUTS
 
@@ -92,7 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Event, stdout: int) -> None:
     """Starts the nodes, plays the bag, waits for the last ranking, ends the nodes; they show rankings on `stdout`."""
-    gallery = arguments.gallery or find_gallery(bag, arguments.model or DEFAULT_MODEL)
+    gallery = arguments.gallery or find_gallery(bag.enrolled(), arguments.model or DEFAULT_MODEL)
+    if gallery is None:
+        print(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery", file=sys.stderr)
     longest = bag.duration() / arguments.rate + READY_TIMEOUT + 10 * DRAIN_TIMEOUT
     with _player(bag, arguments) as player, _nodes(arguments, gallery, longest, stdout) as nodes:
 
@@ -104,23 +99,6 @@ def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Eve
         player.wait_until_ready(going)
         player.play(arguments.rate, going)
         player.wait_until_processed(going)
-
-
-def find_gallery(bag: BagReader, model: str) -> Path | None:
-    """The gallery on this machine that holds the people who were enrolled when the bag was recorded."""
-    wanted = bag.enrolled()
-    for path in (state_directory() / "gallery.sqlite3", sim_gallery(model)):
-        try:
-            with SqliteGallery(path, model_sha256(model_directory(model)), read_only=True) as store:
-                if wanted and set(wanted) <= set(store.person_ids()):
-                    return path
-        except (GalleryError, ModelError):
-            continue  # absent, or of another model
-    print(
-        f"no gallery here holds the {len(wanted)} people enrolled at {bag.path}: name one with --gallery",
-        file=sys.stderr,
-    )
-    return None
 
 
 class Player(Node):

@@ -23,13 +23,13 @@ from rich.live import Live
 from mission_core.errors import ConfigurationError
 from mission_core.parameters import node_parameters
 from mission_core.paths import share_directory, state_directory
+from mission_core.sim.scenario import GALLERY_IDS
 from mission_core.types import Ranking
 from mission_ros import live_table, shared_memory
 from mission_ros.environment import node_environment
 from mission_ros.live_subscriber import LiveSubscriber
 from mission_ros.node_table import (
     DEFAULT_NAMESPACE,
-    SIM_GALLERY,
     SIM_PEOPLE,
     CameraChoice,
     NodeSpec,
@@ -257,7 +257,7 @@ def _snapshot(arguments: argparse.Namespace, live: LiveSubscriber, supervisor: S
         rankings=live.rankings,
         frame_rate=live.frames.read(),
         enrolled=live.enrolled,
-        expected=len(SIM_GALLERY) if simulated and not arguments.gallery else 0,
+        expected=len(GALLERY_IDS) if simulated and not arguments.gallery else 0,
         nodes=live.node_states({name: state for name, state in supervisor.health().items() if name != _RECORDER}),
     )
 

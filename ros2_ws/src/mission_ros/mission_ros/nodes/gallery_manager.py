@@ -14,12 +14,12 @@ from mission_core.calibration import load_calibration
 from mission_core.camera.source import FrameSource, open_source
 from mission_core.errors import GalleryError, MissionError
 from mission_core.gallery.enrol import check_person_id, enrol, parse_seed
+from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import Clip, SqliteGallery
-from mission_core.paths import state_directory
+from mission_core.models.card import DEFAULT_MODEL, model_directory, model_sha256
 from mission_ros import conversions
 from mission_ros.background import Background
 from mission_ros.diagnostics import Diagnostics, Level, Report
-from mission_ros.node_table import DEFAULT_MODEL, model_directory, model_sha256
 from mission_ros.qos import LATCHED
 from mission_ros.runtime import ManagedNode, parameter, run, texts
 from mission_ros.topic_source import TopicSource
@@ -35,7 +35,7 @@ class GalleryManager(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("gallery_manager")
-        self._database = Path(parameter(self, "database", "") or state_directory() / "gallery.sqlite3").expanduser()
+        self._database = Path(parameter(self, "database", "") or default_gallery()).expanduser()
         self._model_directory = model_directory(parameter(self, "model", DEFAULT_MODEL))
         self._seeds = texts(parameter(self, "enrol_on_start", [""]))
         self._live_duration = parameter(self, "live_duration", 10.0)

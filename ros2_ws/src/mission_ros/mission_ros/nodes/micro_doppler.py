@@ -7,13 +7,13 @@ from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
 from mission_core.errors import ConfigurationError, FrameError
+from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import DopplerTimeMap
 from mission_ros import conversions
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
-from mission_ros.node_table import shared_file
 from mission_ros.qos import RESULT
 from mission_ros.runtime import ManagedNode, parameter, run
 

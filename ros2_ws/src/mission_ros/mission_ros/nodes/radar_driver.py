@@ -7,6 +7,7 @@ from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
 from mission_core.errors import ConfigurationError, FrameError
+from mission_core.paths import shared_file
 from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame
@@ -14,7 +15,6 @@ from mission_core.types import RadarFrame
 from mission_ros import conversions
 from mission_ros.background import Background
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
-from mission_ros.node_table import shared_file
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
 from mission_ros.radar_feed import CaptureFeed, LiveFeed, RadarFeed
 from mission_ros.runtime import ManagedNode, parameter, run

@@ -9,12 +9,12 @@ from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.errors import MissionError
+from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import SqliteGallery
-from mission_core.paths import state_directory
+from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_ros import conversions
 from mission_ros.background import Worker
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
-from mission_ros.node_table import DEFAULT_MODEL, model_directory
 from mission_ros.qos import LATCHED, RESULT
 from mission_ros.runtime import ManagedNode, parameter, run
 
@@ -34,7 +34,7 @@ class Reid(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("reid")
-        self._database = Path(parameter(self, "database", "") or state_directory() / "gallery.sqlite3").expanduser()
+        self._database = Path(parameter(self, "database", "") or default_gallery()).expanduser()
         self._model_directory = model_directory(parameter(self, "model", DEFAULT_MODEL))
         self._period = parameter(self, "period", 0.5)
         self._min_frames = parameter(self, "min_frames", 10)

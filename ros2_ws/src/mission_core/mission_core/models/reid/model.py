@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from mission_core.errors import ModelError
+from mission_core.models.card import WEIGHTS, read_card
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array, Float64Array, Snippet
 
 KIND = "reid"
-WEIGHTS = "model.pt"
-CARD = "card.yaml"
 
 
 def sha256_of(path: Path) -> str:
@@ -51,17 +49,10 @@ class ReidModel:
             ModelError: a file is missing, the weights are not those the card describes, or it is another kind of model.
         """
         directory = Path(directory)
-        card_path, weights_path = directory / CARD, directory / WEIGHTS
-        for path in (card_path, weights_path):
-            if not path.is_file():
-                raise ModelError(f"{path} does not exist: name a model directory, or make one with `mission export`")
-        try:
-            card = yaml.safe_load(card_path.read_text())
-            kind, expected = card["kind"], card["sha256"]
-            shape = card["input"]
-            num_frames, num_points = int(shape["num_frames"]), int(shape["num_points"])
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{card_path} is no model card ({error!r}): export the model again") from error
+        card, weights_path = read_card(directory), directory / WEIGHTS
+        if not weights_path.is_file():
+            raise ModelError(f"{weights_path} does not exist: restore it, or make it with `mission export`")
+        kind, expected = card["kind"], card["sha256"]
         if kind != KIND:
             raise ModelError(f"{directory} holds a model of kind '{kind}', expected '{KIND}'")
         found = sha256_of(weights_path)
@@ -75,7 +66,8 @@ class ReidModel:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"{weights_path} cannot be loaded as TorchScript: {reason}") from error
-        return cls(str(card["name"]), found, num_frames, num_points, card, network)
+        shape = card["input"]
+        return cls(str(card["name"]), found, int(shape["num_frames"]), int(shape["num_points"]), card, network)
 
     @torch.inference_mode()
     def encode_clip(self, snippet: Snippet) -> Float32Array:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.sim.people import NUM_GAIT
-from mission_core.types import NUM_JOINTS
+from mission_core.types import CROP_HEIGHT, CROP_WIDTH, NUM_JOINTS
 
 
 def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
@@ -96,9 +96,10 @@ class VisionBranch(nn.Module):
             kernel, stride, padding = (4, 4, 0) if depth == 0 else (3, 2, 1)
             convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
             layers += [convolution, nn.GroupNorm(8, outputs), nn.ReLU()]
-        self.convolutions = nn.Sequential(*layers, nn.AdaptiveAvgPool2d((3, 2)), nn.Flatten())
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())  # where in the crop a limb is must not be pooled away
+        places = (CROP_HEIGHT >> len(widths)) * (CROP_WIDTH >> len(widths))
         self.geometry = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
-        self.frame = nn.Linear(6 * widths[-1] + 32, config.dim)
+        self.frame = nn.Linear(places * widths[-1] + 32, config.dim)
         self.gru = nn.GRU(config.dim, config.dim // 2, batch_first=True, bidirectional=True)
         self.norm = nn.LayerNorm(config.dim)
         # typical value and spread of lateral offset, distance, height and width [m]

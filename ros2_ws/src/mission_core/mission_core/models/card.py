@@ -1,0 +1,48 @@
+"""Model directories and their cards, without loading any model: torch takes seconds to import."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mission_core.errors import ModelError
+from mission_core.paths import shared_file
+
+WEIGHTS = "model.pt"
+CARD = "card.yaml"
+DEFAULT_MODEL = "reid_small"
+
+
+def model_directory(model: str) -> Path:
+    """Directory of a model given by name (of those that come with mission) or by path."""
+    return shared_file(model, "models")
+
+
+def read_card(directory: Path) -> Mapping[str, Any]:
+    """The card of a model.
+
+    Raises:
+        ModelError: there is none, or it is no card.
+    """
+    path = directory / CARD
+    try:
+        card = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}): name a model directory, or make one with `mission export`"
+        ) from error
+    except yaml.YAMLError as error:
+        raise ModelError(f"{path} is no model card ({error}): export the model again") from error
+    if not isinstance(card, dict) or not {"name", "kind", "sha256", "input"} <= card.keys():
+        raise ModelError(f"{path} is no model card: name, kind, sha256 and input are expected; export the model again")
+    return card
+
+
+def model_sha256(directory: Path) -> str:
+    """SHA-256 of a model as its card gives it; whoever loads the model checks that it is true.
+
+    Raises:
+        ModelError: there is no card.
+    """
+    return str(read_card(directory)["sha256"])
