@@ -119,6 +119,13 @@ def test_counts_lost_frames_but_not_restarts() -> None:
     assert stream.counters.lost_frames == 2
 
 
+def test_a_jump_beyond_any_gap_loses_nothing() -> None:
+    stream = FrameStream()
+    stream.feed(b"".join(map(good, [1, 2 + 2**31, 3, 10_004, 30_000])))
+    assert stream.counters.frames == 5
+    assert stream.counters.lost_frames == 10_000
+
+
 def test_finish_begins_another_stream() -> None:
     stream = FrameStream()
     stream.feed(good(1) + good(2)[:50])

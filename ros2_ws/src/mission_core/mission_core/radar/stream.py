@@ -19,6 +19,9 @@ from mission_core.errors import FrameError, FrameErrorKind
 from mission_core.radar.tlv import HEADER_BYTES, MAGIC, FrameHeader, decode_frame, decode_header
 from mission_core.types import RadarFrame
 
+LARGEST_GAP = 10_000
+"""Frames that may be lost in a row, a quarter of an hour."""
+
 
 @dataclass(slots=True)
 class StreamCounters:
@@ -28,8 +31,8 @@ class StreamCounters:
         frames: delivered.
         resyncs: frames that were found only after skipping bytes.
         bytes_dropped: bytes that belong to no delivered frame.
-        lost_frames: missing frame numbers, whether never received or damaged. A number that goes back is a restart
-            of the sensor and loses nothing.
+        lost_frames: missing frame numbers, whether never received or damaged. A number that goes back, or on by more
+            than `LARGEST_GAP`, is a restart of the sensor or itself damaged and loses nothing.
         nonfinite_points: detections dropped from delivered frames.
         errors: damage by `FrameError.kind`; kinds that did not occur are absent.
     """
@@ -61,6 +64,11 @@ class FrameStream:
         self._in_step = False  # a frame ended at `_start`, a header is due
         self._skipped = False  # bytes were dropped since the last frame
         self._last: FrameHeader | None = None  # of the last frame delivered
+
+    @property
+    def num_pending(self) -> int:
+        """Bytes that are kept until the rest of their frame comes."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[RadarFrame]:
         """Takes the next bytes, returns the frames that are complete now, oldest first."""
@@ -143,7 +151,8 @@ class FrameStream:
         counters.nonfinite_points += frame.nonfinite_points
         counters.resyncs += self._skipped
         if self._last is not None:
-            counters.lost_frames += max(0, frame.frame_number - self._last.frame_number - 1)
+            gap = frame.frame_number - self._last.frame_number - 1
+            counters.lost_frames += gap if 0 < gap <= LARGEST_GAP else 0
         self._last, self._skipped, self._in_step = header, False, True
         self._start += header.packet_bytes
         self._searched = self._start + len(MAGIC)
