@@ -183,6 +183,15 @@ def test_a_single_point_holds_a_far_person():
     assert frame.tracks[0].missed_frames < 5
 
 
+def test_a_track_confirmed_at_first_sight_is_measured_too():
+    path = straight((2.0, 0.0), (0.5, 1.0))
+    config = TrackerConfig(confirm_hits=1, confirm_window=1)
+    *_, (t, frame) = follow(Walkers(path), 4.0, config=config)
+    (track,) = frame.tracks
+    assert distance(track, path(t)) < 0.25
+    np.testing.assert_allclose(track.velocity, (0.5, 1.0, 0.0), atol=0.45)
+
+
 def test_an_aliased_doppler_does_not_lose_the_person():
     path = straight((2.0, 0.0), (1.4, 0.0))
     walkers = Walkers(path)

@@ -233,7 +233,7 @@ class _Target:
         self._missed = 0 if len(points) else self._missed + 1
         if len(points):
             self._last_ns = stamp_ns
-            if len(self._hits) > 1:  # a new track's state is this very measurement
+            if stamp_ns > self._first_ns:  # a new track's state is this very measurement
                 self._correct(*_measure(points))
             xyz = points[:, : Column.Z + 1].astype(np.float64)
             # Relative to the walker, or the size would grow with the way walked.
