@@ -266,6 +266,10 @@ class _Pictures:
         return str(self._files[0].parent)
 
 
+_stuck: dict[str, threading.Thread] = {}
+"""Threads whose read had not returned when their source was closed, by URI."""
+
+
 class LiveVideo:
     """A camera or network stream through OpenCV; a thread reads along so that `read` always has the newest picture."""
 
@@ -282,6 +286,11 @@ class LiveVideo:
     def open(self) -> None:
         """See FrameSource."""
         self.close()
+        if self._uri in _stuck and _stuck[self._uri].is_alive():
+            raise CameraError(
+                f"{self.describe()} is still held by a read that does not return; unplug it or end this program, then "
+                "open it again"
+            )
         video = self._open_device() if self._uri.startswith("/dev/") else self._open_stream()
         fps = video.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 1.0 <= fps <= 1000.0 else 30.0
@@ -320,17 +329,21 @@ class LiveVideo:
 
     def _read_along(self, video: cv2.VideoCapture, stop: threading.Event) -> None:
         """Runs in the thread, which alone touches the capture: releasing it during a read crashes OpenCV."""
-        while not stop.is_set():
-            known, image = video.read()
-            frame = CameraFrame(time.time_ns(), _picture(image)) if known else None
-            with self._news:
-                if stop.is_set():
+        try:
+            while not stop.is_set():
+                known, image = video.read()
+                if not known:
                     break
-                self._newest = frame
-                if frame is None:
-                    stop.set()
+                frame = CameraFrame(time.time_ns(), _picture(image))
+                with self._news:
+                    if not stop.is_set():  # else another thread may be at work by now
+                        self._newest = frame
+                        self._news.notify_all()
+        finally:
+            with self._news:
+                stop.set()
                 self._news.notify_all()
-        video.release()
+            video.release()
 
     def read(self) -> CameraFrame | None:
         """See FrameSource."""
@@ -347,6 +360,8 @@ class LiveVideo:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(READ_TIMEOUT)
+            if self._thread.is_alive():
+                _stuck[self._uri] = self._thread
             self._thread = None
 
     def describe(self) -> str:
@@ -493,15 +508,16 @@ class KinectRecording:
         playback = pyk4a.PyK4APlayback(self._path)
         try:
             playback.open()
+            self._playback = playback
             settings = playback.configuration
             shape = _KINECT_SHAPES[int(settings["color_resolution"])]
             self._camera = _kinect_camera(pyk4a, playback.calibration, shape)
+            self.fps = {0: 5.0, 1: 15.0, 2: 30.0}.get(int(settings["camera_fps"]), 30.0)
         except (pyk4a.K4AException, KeyError, ValueError) as error:
+            self.close()
             raise CameraError(
                 f"{self._path} cannot be played ({error!r}): it is damaged or was recorded without colour"
             ) from error
-        self.fps = {0: 5.0, 1: 15.0, 2: 30.0}.get(int(settings["camera_fps"]), 30.0)
-        self._playback = playback
         self._start_ns = self._given_start_ns if self._given_start_ns is not None else time.time_ns()
         self._first_us: int | None = None
 
@@ -574,13 +590,14 @@ class SimulatedSource:
             walks = [scenario.enrolment_walk(options.get("person", "P00"), seed)]
         self._camera = SimulatedCamera(walks, seed=walks[0].seed, fps=self.fps)
         self._start_ns = time.time_ns()
+        self._start = time.monotonic()  # paces, unmoved where the clock is set
         self._index = -1
 
     def read(self) -> CameraFrame | None:
         """See FrameSource."""
         self._index += 1
         if self.live:
-            due = (time.time_ns() - self._start_ns) * self.fps / 1e9
+            due = (time.monotonic() - self._start) * self.fps
             self._index = max(self._index, int(due))  # drops what nobody read in time
             time.sleep(max(self._index - due, 0.0) / self.fps)
         elif self._index >= WALK_SECONDS * self.fps:
