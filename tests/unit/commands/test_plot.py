@@ -31,6 +31,15 @@ def test_read_takes_everything(recorded_room) -> None:
     assert recording.picture.stamp_ns - recording.frames[0].stamp_ns == 1_600_000_000  # the middle of 15 pictures
 
 
+def test_only_the_newest_column_of_a_map_is_kept(recorded_room) -> None:
+    with BagReader(recorded_room.path) as bag:
+        whole = list(bag.doppler_maps())
+        kept = plot.read(bag).maps
+    for item, full in zip(kept, whole, strict=True):
+        np.testing.assert_array_equal(item.values, full.values[:, -1:])
+        assert item.values.base is None  # no view that keeps the rest alive
+
+
 def test_an_output_that_cannot_be_written(recorded_room, tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r"absent/room\.png cannot be written"):
         plot.run(arguments(str(recorded_room.path), "-o", str(tmp_path / "absent" / "room.png")))

@@ -38,7 +38,7 @@ class Recording:
         title: of the picture.
         frames: of the tracker, in order of time.
         rankings: measurement time [ns] and the rankings of all tracks.
-        maps: Doppler-time maps, in order of time.
+        maps: Doppler-time maps, in order of time; only the newest column of each is drawn.
         picture: a camera frame.
     """
 

@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mission_core.data.bags import BagReader
 from mission_core.errors import BagError
 from mission_core.plot import Recording, overview
-from mission_core.types import CameraFrame
+from mission_core.types import CameraFrame, DopplerTimeMap
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +46,18 @@ def read(bag: BagReader) -> Recording:
         title=f"{bag.path.name}, {bag.duration():.0f} s",
         frames=list(bag.tracked_frames()) if bag.has("radar/tracks") and bag.has("radar/points_labelled") else [],
         rankings=list(bag.rankings()) if bag.has("reid/identities") else [],
-        maps=list(bag.doppler_maps()) if bag.has("micro_doppler/map") else [],
+        maps=[newest_column(item) for item in bag.doppler_maps()] if bag.has("micro_doppler/map") else [],
         picture=middle_picture(bag) if bag.has("camera/color/image_raw") else None,
     )
     if not (recording.frames or recording.rankings or recording.maps or recording.picture):
         topics = ", ".join(sorted(bag.topics())) or "nothing"
         raise BagError(f"{bag.path} has nothing to draw: it holds {topics}, but no tracks, rankings, maps or pictures")
     return recording
+
+
+def newest_column(whole: DopplerTimeMap) -> DopplerTimeMap:
+    """The map without what the maps before it have shown; a copy, so that the rest can be forgotten."""
+    return replace(whole, values=whole.values[:, -1:].copy())
 
 
 def middle_picture(bag: BagReader) -> CameraFrame | None:
