@@ -106,6 +106,12 @@ def test_ids_that_could_be_names_or_paths_are_refused(store, model, person_id):
     assert store.revision == 0
 
 
+def test_nobody_is_called_like_the_share_of_strangers(store, model):
+    with pytest.raises(ConfigurationError, match="'unknown' is what people are called who are not enrolled"):
+        enrol(store, model, "unknown", Corridor(), MOUNT)
+    assert store.revision == 0
+
+
 def test_consent_and_expiry_are_checked_before_anything_is_watched(store, model):
     source = Corridor()
     with pytest.raises(ConfigurationError, match="consent is documented"):

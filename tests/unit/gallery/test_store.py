@@ -150,6 +150,17 @@ def test_expired_clips_are_skipped_and_purged(path):
         assert store.purge_expired() == 0
 
 
+def test_a_clip_that_expires_while_the_gallery_is_open_is_no_longer_given(path, monkeypatch):
+    now = time.time_ns()
+    with SqliteGallery(path, MODEL) as store:
+        store.add([clip("P01", "brief", expires_ns=now + 10**9), clip("P02", "lasting")])
+        assert store.person_ids() == ["P01", "P02"]
+        monkeypatch.setattr("time.time_ns", lambda: now + 10**9)
+        assert [c.clip_id for c in store.clips()] == ["lasting"]
+        assert store.clips("P01") == []
+        assert store.person_ids() == ["P02"]
+
+
 def test_another_model_is_refused_by_name(path):
     with SqliteGallery(path, MODEL) as store:
         store.add([clip()])

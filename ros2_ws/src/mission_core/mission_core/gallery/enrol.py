@@ -28,11 +28,17 @@ class ClipEncoder(Protocol):
 
 
 def check_person_id(person_id: str) -> str:
-    """Returns the id, or raises ConfigurationError where it is not 1 to 64 characters of [A-Za-z0-9._-]."""
+    """Returns the id.
+
+    Raises:
+        ConfigurationError: it is not 1 to 64 characters of [A-Za-z0-9._-], or "unknown".
+    """
     if not _PERSON_ID.fullmatch(person_id):
         raise ConfigurationError(
             f"person id {person_id!r} is not 1 to 64 characters of A-Z a-z 0-9 . _ -; use an opaque id such as P03"
         )
+    if person_id == "unknown":
+        raise ConfigurationError("'unknown' is what people are called who are not enrolled: use an id such as P03")
     return person_id
 
 
