@@ -1,19 +1,22 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
+from mission_core.calibration import CAMERA_MOUNT
 from mission_core.camera.snippet import SNIPPET_FRAMES, snippets_from
 from mission_core.camera.source import PICTURE_FPS, WALK_SECONDS, FrameSource, open_source
 from mission_core.errors import CameraError, ConfigurationError
-from mission_core.sim.camera import MOUNT, SimulatedCamera
+from mission_core.sim.camera import SimulatedCamera
 from mission_core.sim.scenario import enrolment_walk
 from mission_core.types import CameraFrame, ImageArray
 
@@ -81,7 +84,7 @@ def test_snippets_are_cut_from_a_video_of_a_walk(tmp_path: Path):
     camera = SimulatedCamera([walk], seed=walk.seed)
     path = write_video(tmp_path / "walk.avi", [camera.frame(k / 15, 0).image for k in range(75)], 15.0)
     with closing(open_source(str(path))) as source:
-        snippets = snippets_from(source, MOUNT)
+        snippets = snippets_from(source, CAMERA_MOUNT)
     assert len(snippets) >= 2
     for snippet in snippets:
         assert snippet.crops.shape[0] == SNIPPET_FRAMES
@@ -212,6 +215,50 @@ def test_a_network_camera_delivers_its_newest_picture_until_it_is_unplugged(netw
         assert source.read() is not None
 
 
+class FakeCapture:
+    """What OpenCV returns for a camera; `read` does what a test makes it do."""
+
+    def __init__(self, read: Callable[[], tuple[bool, ImageArray]]) -> None:
+        self.read = read
+        self.released = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
+    def get(self, _: int) -> float:
+        return 30.0
+
+    def release(self) -> None:
+        self.released.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_read_that_fails_gives_the_camera_back(monkeypatch: pytest.MonkeyPatch):
+    def fail() -> tuple[bool, ImageArray]:
+        raise cv2.error("corrupt JPEG")
+
+    capture = FakeCapture(fail)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+    with closing(open_source("rtsp://camera/stream")) as source:
+        assert capture.released.wait(1.0)
+        with pytest.raises(CameraError, match="it was unplugged or the stream ended"):
+            source.read()
+
+
+def test_a_camera_whose_read_never_returned_says_so(monkeypatch: pytest.MonkeyPatch):
+    returns = threading.Event()
+    capture = FakeCapture(lambda: (returns.wait(5.0), picture(1)))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+    monkeypatch.setattr("mission_core.camera.source.READ_TIMEOUT", 0.05)
+    open_source("rtsp://camera/stuck").close()
+    with pytest.raises(CameraError, match="rtsp://camera/stuck is still held by a read that does not return; unplug"):
+        open_source("rtsp://camera/stuck")
+    returns.set()
+    assert capture.released.wait(1.0)
+    monkeypatch.setattr("mission_core.camera.source.READ_TIMEOUT", 3.0)
+    open_source("rtsp://camera/stuck").close()
+
+
 # --- Azure Kinect ---
 
 
@@ -224,6 +271,31 @@ def test_without_pyk4a_a_kinect_says_what_to_install(name: str, tmp_path: Path, 
     with pytest.raises(CameraError, match=r"pip install 'pyk4a-bundle==1\.5\.0' 'numpy<2'") as refusal:
         open_source(name)
     assert name in str(refusal.value)
+
+
+def test_a_damaged_recording_of_a_kinect_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Playback:
+        configuration: ClassVar = {"color_resolution": 0}  # recorded without colour
+        is_open = False
+
+        def __init__(self, _: Path) -> None:
+            playbacks.append(self)
+
+        def open(self) -> None:
+            self.is_open = True
+
+        def close(self) -> None:
+            assert self.is_open
+            self.is_open = False
+
+    playbacks: list[Playback] = []
+    fake = SimpleNamespace(PyK4APlayback=Playback, K4AException=type("K4AException", (Exception,), {}))
+    monkeypatch.setitem(sys.modules, "pyk4a", fake)
+    path = tmp_path / "kinect.mkv"
+    path.write_bytes(b"K4A_")
+    with pytest.raises(CameraError, match="recorded without colour"):
+        open_source(str(path))
+    assert [playback.is_open for playback in playbacks] == [False]
 
 
 def test_a_matroska_file_of_another_camera_needs_no_pyk4a(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -239,7 +311,7 @@ def test_a_matroska_file_of_another_camera_needs_no_pyk4a(tmp_path: Path, monkey
 def test_a_simulated_walk_is_finite_and_gives_snippets():
     with closing(open_source("sim://walk?person=P03&take=1")) as source:
         assert not source.live
-        snippets = snippets_from(source, MOUNT, duration=4.0)
+        snippets = snippets_from(source, CAMERA_MOUNT, duration=4.0)
         rest = read_all(source)
     assert len(snippets) >= 1
     assert np.isfinite(snippets[0].geometry).all()
@@ -265,6 +337,17 @@ def test_a_simulated_room_runs_in_real_time_and_drops_what_is_not_read():
         late = source.read()
         assert abs(time.time_ns() - late.stamp_ns) < 0.3e9
         assert len(late.bodies) <= 2
+
+
+def test_a_clock_that_is_set_back_does_not_hold_up_a_simulated_room(monkeypatch: pytest.MonkeyPatch):
+    naps: list[float] = []
+    with closing(open_source("sim://room?people=P00")) as source:
+        source.read()
+        hour_ago = time.time_ns() - 3600 * 10**9
+        monkeypatch.setattr("time.time_ns", lambda: hour_ago)
+        monkeypatch.setattr("time.sleep", naps.append)
+        source.read()
+    assert max(naps) < 0.2
 
 
 @pytest.mark.parametrize(

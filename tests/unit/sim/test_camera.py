@@ -3,10 +3,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mission_core.calibration import CAMERA_MOUNT
 from mission_core.camera.skeleton import Joint
 from mission_core.camera.snippet import SNIPPET_FRAMES, crop
 from mission_core.geometry import project, rep103_to_optical, room_to_sensor
-from mission_core.sim.camera import CAMERA, MOUNT, SimulatedCamera
+from mission_core.sim.camera import CAMERA, SimulatedCamera
 from mission_core.sim.motion import Route, Walk
 from mission_core.sim.people import sample_person
 from mission_core.sim.scenario import enrolment_walk
@@ -59,7 +60,7 @@ def test_projected_joints_fall_on_the_painted_body(person_seed: int, route: tupl
     walk = straight(person_seed, *route, looks=person_seed + 70)
     for t in (0.4, 1.2):
         body = painted(walk, t)
-        joints = rep103_to_optical(room_to_sensor(walk.joints(np.array([t]))[0], MOUNT))
+        joints = rep103_to_optical(room_to_sensor(walk.joints(np.array([t]))[0], CAMERA_MOUNT))
         columns, rows = np.round(project(joints, CAMERA)).astype(int).T
         # a neighbourhood of one pixel, since a painted pixel may by chance have the value of the room behind
         on_body = [
@@ -101,7 +102,7 @@ def test_bodies_are_the_walkers_joints_with_a_sensors_noise():
         frame = camera.frame(float(t), 0)
         assert frame.bodies is not None
         body = frame.bodies[0]
-        truth = rep103_to_optical(room_to_sensor(walk.joints(np.array([t]))[0], MOUNT))
+        truth = rep103_to_optical(room_to_sensor(walk.joints(np.array([t]))[0], CAMERA_MOUNT))
         errors.append(body.joints - truth)
         assert body.confidence.dtype == np.uint8
         assert (body.confidence == 2).all()

@@ -1,6 +1,6 @@
 """Where the sensors are: config/calibration.yaml."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -8,6 +8,9 @@ import yaml
 from mission_core.errors import ConfigurationError
 from mission_core.paths import share_directory
 from mission_core.types import Mount
+
+RADAR_MOUNT = Mount(height=1.0)
+CAMERA_MOUNT = Mount(height=1.4, pitch_deg=8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class SensorPose:
 class Calibration:
     """Poses of the radar and the camera."""
 
-    radar: SensorPose = field(default_factory=lambda: SensorPose(Mount(height=1.0)))
-    camera: SensorPose = field(default_factory=lambda: SensorPose(Mount(height=1.4, pitch_deg=8.0)))
+    radar: SensorPose = SensorPose(RADAR_MOUNT)
+    camera: SensorPose = SensorPose(CAMERA_MOUNT)
 
 
 def load_calibration(path: str | Path = "") -> Calibration:

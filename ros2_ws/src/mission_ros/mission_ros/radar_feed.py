@@ -2,22 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
 from mission_core.errors import ConfigurationError, RadarError
 from mission_core.radar.capture import CaptureReader
 from mission_core.radar.device import RadarDevice
-from mission_core.radar.profile import RadarProfile
+from mission_core.radar.profile import BITS_PER_BYTE, RadarProfile
 from mission_core.radar.stream import FrameStream, StreamCounters
 from mission_core.types import RadarFrame
 
 Deliver = Callable[[RadarFrame, int], None]
 """Takes a frame and its measurement time [ns]."""
 
-_BITS_PER_BYTE = 10  # 8N1: one start and one stop bit
 _SILENCE = 0.5  # [s] without a byte, beyond two frame periods, after which something is wrong
 _RESTART_AFTER = 10.0  # [s] of silence after which the radar is configured again: it may have been reset
 _READ_TIMEOUT = 0.1  # [s] longest time until `stop` is noticed
@@ -65,8 +65,10 @@ class LiveFeed:
         self._profile = profile
         self._now_ns = now_ns
         self._tell_problem = tell_problem
-        self._ns_per_byte = _BITS_PER_BYTE * 1_000_000_000 / data_baudrate
+        self._ns_per_byte = BITS_PER_BYTE * 1_000_000_000 / data_baudrate
+        self._frame_period_ns = profile.frame_period * 1e9
         self._stream = FrameStream()
+        self._last_ns = 0
 
     def open(self) -> None:
         """Opens the ports, configures the radar and starts it."""
@@ -108,6 +110,7 @@ class LiveFeed:
         self._device.close()
 
     def _stream_until_gone(self, deliver: Deliver, stop: threading.Event) -> None:
+        self._drain()
         heard = time.monotonic()
         while not stop.is_set():
             data = self._device.read(_READ_TIMEOUT)
@@ -119,10 +122,31 @@ class LiveFeed:
                 heard += silence
             elif silence > _SILENCE + 2 * self._profile.frame_period:
                 self._fail("the radar has fallen silent; was it reset, or lost power?")
-            for frame in self._stream.feed(data) if data else ():
+            for frame, stamp_ns in self._stamped(data):
                 self.problem = ""
-                # the last byte has just arrived; the first left the radar when the frame had been computed
-                deliver(frame, self._now_ns() - round(len(frame.raw) * self._ns_per_byte))
+                deliver(frame, stamp_ns)
+
+    def _drain(self) -> None:
+        """Forgets what arrived while nobody read: nothing tells when that was measured."""
+        while self._device.read(0.0):
+            pass
+        self._stream.finish()
+
+    def _stamped(self, data: bytes) -> Iterator[tuple[RadarFrame, int]]:
+        """Frames that these bytes complete, each with the time when its first byte left the radar [ns].
+
+        The last byte of `data` has just arrived; a frame is older by the time that it and all bytes after it took.
+        """
+        now_ns = self._now_ns()
+        frames = self._stream.feed(data)
+        bytes_since = accumulate((len(frame.raw) for frame in reversed(frames)), initial=self._stream.num_pending)
+        ages = [round(count * self._ns_per_byte) for count in bytes_since][:0:-1]
+        for frame, age in zip(frames, ages, strict=True):
+            stamp_ns = now_ns - age
+            if 0 <= self._last_ns - stamp_ns < self._frame_period_ns:  # jitter of reading; a clock set back is more
+                stamp_ns = self._last_ns + 1
+            self._last_ns = stamp_ns
+            yield frame, stamp_ns
 
     def _reopen(self, stop: threading.Event) -> None:
         wait, longest = _BACK_OFF

@@ -121,11 +121,6 @@ class BagReader:
         for message in self._messages("camera/color/image_raw"):
             yield stamp_ns(message), image(message)
 
-    def bodies(self) -> Iterator[tuple[int, tuple[Body, ...]]]:
-        """Measurement time [ns] and skeletons of every camera frame."""
-        for message in self._messages("camera/bodies"):
-            yield stamp_ns(message), tuple(body(item) for item in message.bodies)
-
     def camera_model(self) -> CameraModel | None:
         """Intrinsics of the camera, as first recorded; None where they are unknown."""
         if not self.has("camera/color/camera_info"):
@@ -158,12 +153,12 @@ class BagReader:
         for message in self._messages("reid/identities"):
             yield stamp_ns(message), tuple(ranking(item) for item in message.identities)
 
-    def gallery_revisions(self) -> list[int]:
-        """Revisions of the gallery the recorded rankings were made with, in order; empty where none were recorded."""
+    def ranked_with(self) -> list[tuple[str, int]]:
+        """SHA-256 of the model and revision of the gallery of the recorded rankings, each pair once, in order."""
         if not self.has("reid/identities"):
             return []
-        revisions = [int(message.gallery_revision) for message in self._messages("reid/identities")]
-        return list(dict.fromkeys(revisions))
+        found = ((m.model_sha256, int(m.gallery_revision)) for m in self._messages("reid/identities"))
+        return list(dict.fromkeys(found))
 
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""

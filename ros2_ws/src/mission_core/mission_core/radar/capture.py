@@ -5,10 +5,9 @@ from pathlib import Path
 
 from mission_core.errors import ConfigurationError
 from mission_core.radar.stream import FrameStream, StreamCounters
-from mission_core.radar.tlv import FrameHeader, decode_header
+from mission_core.radar.tlv import CPU_FREQUENCY, FrameHeader, decode_header
 from mission_core.types import RadarFrame
 
-CPU_FREQUENCY = 200e6  # [Hz] of the cycle counter in the frame header
 COUNTER_PERIOD = 2**32 / CPU_FREQUENCY  # [s]
 CHUNK_BYTES = 64 * 1024
 DEFAULT_FRAME_PERIOD = 0.1  # [s]
@@ -33,7 +32,8 @@ class CaptureReader:
     """Iterates over the frames of a capture, each with the time at which it is due. Sleeping is left to the caller.
 
     The pace is the sensor's own: the cycle counter of the frame headers. Where that says nothing (it stands still, the
-    sensor restarted, or it may have wrapped unseen), `frame_period` per frame number counts.
+    sensor restarted, or it may have wrapped unseen), `frame_period` per frame number counts, up to a turn of the
+    counter: a damaged frame number may be years ahead.
 
     Args:
         path: file of bytes as they came off the data port.
@@ -88,5 +88,5 @@ class CaptureReader:
         cycles = (current.cpu_cycles - previous.cpu_cycles) % 2**32
         expected = max(1, num_frames) * self._frame_period
         if num_frames < 1 or cycles == 0 or expected > COUNTER_PERIOD / 2:
-            return expected
+            return min(expected, COUNTER_PERIOD)
         return cycles / CPU_FREQUENCY

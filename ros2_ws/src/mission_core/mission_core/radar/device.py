@@ -103,16 +103,6 @@ def list_radars(ports: Iterable[ListPortInfo] | None = None) -> list[RadarPorts]
     ]
 
 
-def find_ports() -> tuple[str, str]:
-    """CLI and data port of the one radar that is plugged in.
-
-    Raises:
-        DeviceError: there is none, or more than one.
-    """
-    radar = find_radar()
-    return radar.cli, radar.data
-
-
 def find_radar(serial_number: str | None = None) -> RadarPorts:
     """The one radar that is plugged in.
 

@@ -48,7 +48,7 @@ class DopplerMaps:
         self._num_frames = num_frames
         self._frame_period = frame_period
         self._columns: dict[int, deque[Float32Array]] = {}
-        self._last_frame: int | None = None
+        self._last_frame = 0  # unknown
 
     def step_points(self, frame: TrackedFrame) -> list[DopplerTimeMap]:
         """Adds a column of each track's own detections; returns the maps, ordered by track_id."""
@@ -105,8 +105,8 @@ class DopplerMaps:
 
     def _append(self, frame: TrackedFrame, columns: list[Float32Array]) -> list[DopplerTimeMap]:
         previous, self._last_frame = self._last_frame, frame.frame_number
-        # A counter that goes back is a restarted sensor; the gap is then not known.
-        lost = 0 if previous is None else min(max(frame.frame_number - previous - 1, 0), self._num_frames)
+        # A counter that goes back is a restarted sensor, or unknown (0); the gap is then not known.
+        lost = min(max(frame.frame_number - previous - 1, 0), self._num_frames) if previous else 0
         silence = np.zeros(len(self._velocities), np.float32)
         current: dict[int, deque[Float32Array]] = {}
         for track, column in zip(frame.tracks, columns, strict=True):

@@ -21,7 +21,7 @@ MAX_FREQUENCY_GHZ = 64.0  # of the IWR6843
 MAX_CHIRP = 511
 MIN_DOPPLER_BINS = 16  # of the xWR68xx demo since SDK 3.2 (MMWSDK-1565)
 ELEVATION_TX = 2  # chirpCfg mask of the antenna that is not in the azimuth array of the IWR6843ISK
-BITS_PER_BYTE = 10  # on the UART, 8N1
+BITS_PER_BYTE = 10  # on the UART, 8N1: one start and one stop bit
 
 _USAGE = {
     "channelCfg": "rxMask txMask cascading",
@@ -47,7 +47,6 @@ class RadarProfile:
         chirp_period: from chirp to chirp, idle time included [s].
         sample_rate: of the ADC, complex samples [Hz].
         num_adc_samples: per chirp.
-        rx_gain: [dB].
         num_rx: receiving antennas.
         tx_masks: transmitters of each chirp of a loop, in order; 1, 4 are azimuth, 2 elevation on the IWR6843ISK.
         loops: chirps of each transmitter per frame.
@@ -64,7 +63,6 @@ class RadarProfile:
     chirp_period: float
     sample_rate: float
     num_adc_samples: int
-    rx_gain: float
     num_rx: int
     tx_masks: tuple[int, ...]
     loops: int
@@ -248,7 +246,7 @@ def parse_profile(text: str, name: str) -> RadarProfile:
     _, _, loops, _, period, *_ = frame_line.numbers()
     frame_line.check(loops >= 1 and period > 0, "at least one loop and a positive period")
     profile_line = _profile_line(lines, profile_id, name)
-    _, start, idle, _, ramp_end, _, _, slope, _, samples, rate, _, _, rx_gain, *_ = profile_line.numbers()
+    _, start, idle, _, ramp_end, _, _, slope, _, samples, rate, *_ = profile_line.numbers()
 
     chirp_period = (idle + ramp_end) * 1e-6
     active_ms = len(tx_masks) * loops * chirp_period * 1e3
@@ -262,7 +260,6 @@ def parse_profile(text: str, name: str) -> RadarProfile:
         chirp_period=chirp_period,
         sample_rate=rate * 1e3,
         num_adc_samples=round(samples),
-        rx_gain=rx_gain,
         num_rx=round(rx_mask).bit_count(),
         tx_masks=tx_masks,
         loops=round(loops) * len(tx_masks) // len(set(tx_masks)),

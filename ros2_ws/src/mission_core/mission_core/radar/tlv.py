@@ -38,6 +38,9 @@ POINT_BYTES = 16
 SIDE_INFO_BYTES = 4
 SIDE_INFO_STEP = 0.1  # [dB]
 
+CPU_FREQUENCY = 200_000_000
+"""Of the counter in the frame header [Hz]."""
+
 SDK_VERSION = 0x03050004  # 3.5.0.4
 PLATFORM = 0x000A6843
 

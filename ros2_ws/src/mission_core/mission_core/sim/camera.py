@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mission_core.calibration import CAMERA_MOUNT
 from mission_core.camera.people import touches_border
 from mission_core.camera.skeleton import Joint
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, box_geometry, crop_region, finish_crop
@@ -23,7 +24,6 @@ from mission_core.types import Body, CameraFrame, CameraModel, Float32Array, Flo
 
 CAMERA = CameraModel(width=1280, height=720, fx=640.0, fy=640.0, cx=640.0, cy=360.0)
 """720p with 90 degrees of horizontal view, as the Azure Kinect's colour camera has it."""
-MOUNT = Mount(height=1.4, pitch_deg=8.0)
 
 JOINT_NOISE = 0.01  # [m], deviation of the body tracker's joints about the mean in published comparisons
 NEAR = 0.4  # [m], nothing nearer to the lens is drawn
@@ -272,7 +272,7 @@ class SimulatedCamera:
         self,
         walks: Sequence[Walk],
         camera: CameraModel = CAMERA,
-        mount: Mount = MOUNT,
+        mount: Mount = CAMERA_MOUNT,
         seed: int = 0,
         fps: float = 15.0,
     ) -> None:

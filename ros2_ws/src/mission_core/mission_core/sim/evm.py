@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from mission_core.errors import ConfigurationError
-from mission_core.radar.profile import RadarProfile, parse_profile
+from mission_core.radar.profile import BITS_PER_BYTE, RadarProfile, parse_profile
 from mission_core.radar.stream import FrameStream
-from mission_core.radar.tlv import encode_frame
+from mission_core.radar.tlv import CPU_FREQUENCY, encode_frame
 from mission_core.sim.motion import Walk, cast
 from mission_core.sim.radar import RadarSimulator
 from mission_core.types import Mount
@@ -31,9 +31,7 @@ Clock: TypeAlias = Callable[[], float]
 FrameGenerator: TypeAlias = Callable[[RadarProfile, Clock], Iterator[bytes]]
 """What the sensor sees: called at `sensorStart`, gives the raw frame of each period until it is exhausted."""
 
-CPU_FREQUENCY = 200_000_000  # [Hz]
 DATA_BAUDRATE = 921_600
-BITS_PER_BYTE = 10  # 8N1
 CHUNK_SECONDS = 0.004
 POLL_SECONDS = 0.1
 

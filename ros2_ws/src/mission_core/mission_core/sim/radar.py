@@ -24,11 +24,10 @@ from scipy.sparse import csr_matrix
 
 from mission_core.camera.skeleton import Joint
 from mission_core.geometry import pitch_rotation, room_to_sensor
-from mission_core.radar.profile import RadarProfile
+from mission_core.radar.profile import SPEED_OF_LIGHT, RadarProfile
 from mission_core.sim.people import Person
 from mission_core.types import Column, Float32Array, Float64Array, Mount, Points
 
-SPEED_OF_LIGHT = 299_792_458.0
 BOLTZMANN_TEMPERATURE = 1.380649e-23 * 290.0  # [W/Hz]
 
 # Link budget, from the IWR6843 and IWR6843ISK documents where TI gives a figure
