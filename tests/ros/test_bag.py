@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ from rosbags.rosbag2 import Reader, Writer
 from mission_core.data.bags import BagReader, unfinished_directory
 from mission_core.errors import BagError
 from mission_ros import bag as bag_module
-from mission_ros.bag import BagWriter, recover
+from mission_ros.bag import BagWriter, recover, require_free
 
 FOREVER = QosTime(9223372036, 854775807)
 LATCHED = Qos(
@@ -57,7 +58,9 @@ def test_what_is_written_is_read_back_with_types_and_qos(tmp_path: Path) -> None
         digests = {c.topic: c.digest for c in raw.connections}
     assert qos["/mission/gallery/info"] == [LATCHED]
     # the hash that ROS computed when it generated the message: the embedded definition is the installed one
-    description = json.loads((Path(sys.prefix) / "share/mission_msgs/msg/RadarFrame.json").read_text())
+    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    files = [Path(prefix) / "share/mission_msgs/msg/RadarFrame.json" for prefix in prefixes if prefix]
+    description = json.loads(next(file for file in files if file.is_file()).read_text())
     hashes = {entry["type_name"]: entry["hash_string"] for entry in description["type_hashes"]}
     assert digests["/mission/radar/raw"] == hashes["mission_msgs/msg/RadarFrame"]
 
@@ -78,6 +81,15 @@ def test_without_messages_nothing_is_left(tmp_path: Path) -> None:
     with BagWriter(tmp_path / "walk") as writer:
         writer.add_topic("/mission/radar/raw", "mission_msgs/msg/RadarFrame")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_is_free_or_not_before_a_recorder_starts(tmp_path: Path) -> None:
+    require_free(tmp_path / "walk")
+    unfinished_directory(tmp_path / "walk").mkdir()
+    with pytest.raises(BagError, match="--recover"):
+        require_free(tmp_path / "walk")
+    with pytest.raises(BagError, match="exists already"):
+        require_free(tmp_path)
 
 
 def test_an_unwritable_place_is_reported(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Writes rosbag2 recordings (MCAP) of serialised messages, such that a finished bag is always a whole one."""
 
+import importlib
 import os
 import shutil
 import struct
@@ -46,12 +47,7 @@ class BagWriter:
         self.dropped: dict[str, int] = {}
         self.message_count = 0
         self._directory = unfinished_directory(path)
-        _require_absent(path)
-        if self._directory.exists():
-            raise BagError(
-                f"{self._directory} is there: another recorder writes {path} right now, or one was killed. Save "
-                f"what it wrote with `mission record --recover {path}`, or choose another name with --output."
-            )
+        require_free(path)
         self._writer = _make_writer(self._directory / path.name)
         try:
             self._writer.open()
@@ -193,6 +189,33 @@ def recover(path: Path) -> int:
     return count
 
 
+def require_free(path: Path) -> None:
+    """Refuses a path at which no recording can begin.
+
+    Raises:
+        BagError: something is there already, or is being recorded, or was by a recorder that got killed.
+    """
+    _require_absent(path)
+    unfinished = unfinished_directory(path)
+    if unfinished.exists():
+        raise BagError(
+            f"{unfinished} is there: another recorder writes {path} right now, or one was killed. Save what it wrote "
+            f"with `mission record --recover {path}`, or choose another name."
+        )
+
+
+def message_class(message_type: str) -> type:
+    """Python class of e.g. "sensor_msgs/msg/Image".
+
+    Raises:
+        ImportError: its package is not installed.
+        AttributeError: that has no such message.
+    """
+    package, _, name = message_type.split("/")
+    found: type = getattr(importlib.import_module(f"{package}.msg"), name)
+    return found
+
+
 def register_type(typestore: Typestore, message_type: str) -> None:
     """Makes a message type known, from the .msg files its package installs.
 
@@ -219,7 +242,7 @@ def _make_writer(path: Path) -> Writer:
 
 def _require_absent(path: Path) -> None:
     if path.exists():
-        raise BagError(f"{path} exists already and is not overwritten: choose another name with --output")
+        raise BagError(f"{path} exists already and is not overwritten: choose another name")
 
 
 def _complete(mcap: Path) -> None:

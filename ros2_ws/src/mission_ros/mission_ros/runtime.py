@@ -4,26 +4,31 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import rclpy
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from mission_core.errors import MissionError
+from mission_core.errors import ConfigurationError, MissionError
 from mission_ros.node_table import ParameterValue
+from mission_ros.process import die_with_parent
 
 T = TypeVar("T")
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """Clock of timers that must tick although `use_sim_time` stands still."""
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
 _PATIENCE = 5.0  # [s] a node may wait for others before that is an error
 _SPIN_TIMEOUT = 0.2  # [s] longest time until a signal is noticed
 
@@ -37,13 +42,14 @@ def run(make_node: Callable[[], Node], threads: int = 1) -> None:
         make_node: makes it.
         threads: that call it back; with more than one, callback groups say what may happen at once.
     """
+    die_with_parent()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
-    except MissionError as error:
+    except (MissionError, ParameterException) as error:
         rclpy.logging.get_logger("mission").fatal(str(error))
         rclpy.try_shutdown()
         raise SystemExit(1) from None
@@ -59,8 +65,32 @@ def run(make_node: Callable[[], Node], threads: int = 1) -> None:
 
 
 def parameter(node: Node, name: str, default: ParameterValue) -> Any:
-    """Declares a parameter and tells its value; its type is that of the default."""
-    return node.declare_parameter(name, default).value
+    """Declares a parameter, which stays as it is while the node runs, and tells its value.
+
+    Raises:
+        ConfigurationError: it is not of the default's type; whole numbers are decimal ones too.
+    """
+    # rclpy would take no 5 for a 5.0, so it is told any type and the check is here
+    descriptor = ParameterDescriptor(read_only=True, dynamic_typing=True)
+    value = node.declare_parameter(name, default, descriptor).value
+    try:
+        return _of_type(value, default)
+    except TypeError:
+        raise ConfigurationError(
+            f"{node.get_name()}: parameter {name} is {value!r}, expected {_KINDS[type(default)]} such as {default!r}"
+        ) from None
+
+
+def _of_type(value: Any, default: Any) -> Any:
+    if isinstance(default, list):
+        if not isinstance(value, Sequence | array) or isinstance(value, str):
+            raise TypeError
+        return [_of_type(each, default[0]) for each in value]
+    if type(default) is float and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        raise TypeError
+    return value
 
 
 def texts(values: list[str]) -> tuple[str, ...]:
@@ -91,7 +121,7 @@ class ManagedNode(LifecycleNode):
     """A lifecycle node that configures and activates itself, and tries again while it cannot.
 
     Subclasses implement `configure`, `activate`, `deactivate` and `cleanup`; errors raised there are logged and turn
-    into a failed transition. Once active it is left to whoever manages it: a `deactivate` from outside stays.
+    into a failed transition: a node that cannot stop its work stays active, and keeps open what it works with. Once active it is left to whoever manages it: a `deactivate` from outside stays.
 
     Parameters:
         autostart: configure and activate without being asked.
@@ -143,8 +173,8 @@ class ManagedNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Lifecycle transition."""
-        self._attempt(self.deactivate)
-        return super().on_deactivate(state)
+        result = self._attempt(self.deactivate)
+        return super().on_deactivate(state) if result is TransitionCallbackReturn.SUCCESS else result
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Lifecycle transition."""
@@ -153,14 +183,17 @@ class ManagedNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: ARG002
         """Lifecycle transition."""
         self._starter.cancel()
-        self._attempt(self.deactivate)
-        return self._attempt(self.cleanup)
+        return self._end()
 
     def destroy_node(self) -> None:
         """Ends the work before the entities go."""
-        self._attempt(self.deactivate)
-        self._attempt(self.cleanup)
+        self._end()
         super().destroy_node()
+
+    def _end(self) -> TransitionCallbackReturn:
+        """Deactivates and cleans up; what still works keeps what it works with."""
+        result = self._attempt(self.deactivate)
+        return self._attempt(self.cleanup) if result is TransitionCallbackReturn.SUCCESS else result
 
     def _start(self) -> None:
         """One attempt to become active; the first at once, further ones every `retry_period`."""

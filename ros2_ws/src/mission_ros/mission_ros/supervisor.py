@@ -4,7 +4,6 @@ Knows no ROS, except that a killed process leaves shared memory of Fast DDS behi
 """
 
 import contextlib
-import ctypes
 import math
 import os
 import signal
@@ -15,15 +14,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mission_ros import shared_memory
+from mission_ros.process import child_environment
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 10.0  # [s] before a restart, doubling
 _HEALTHY_AFTER = 10.0  # [s] of life after which the delay starts anew
-# Signal, then wait [s]. Nodes take SIGINT as they take SIGTERM, but a Python that still imports answers SIGINT with a
-# traceback.
-_STOP_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+_PATIENCE, _KILL_PATIENCE = 5.0, 2.0  # [s] after SIGTERM, after SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +41,8 @@ class ProcessHealth:
 class Supervisor:
     """Runs one process per command until `stop`. Call `poll` about ten times per second, from the thread that made it.
 
-    Children are process groups of their own, so that Ctrl-C reaches this process only, and the kernel ends them when
-    this process dies, however it dies.
+    Children are process groups of their own, so that Ctrl-C reaches this process only. Those that call
+    `mission_ros.process.die_with_parent` end when this process dies, however it dies.
     """
 
     def __init__(
@@ -84,19 +79,26 @@ class Supervisor:
         """State of every process, by name."""
         return {name: child.health() for name, child in self._children.items()}
 
-    def stop(self) -> None:
-        """Ends every process: SIGTERM, after 5 s SIGKILL. Returns when all are gone."""
-        running = [child for child in self._children.values() if child.process is not None]
-        for number, patience in _STOP_STEPS:
+    def stop(self, names: Collection[str] | None = None, patience: float = _PATIENCE) -> None:
+        """Ends processes: SIGTERM, after `patience` [s] SIGKILL. Returns when they are gone; `poll` no more after it.
+
+        Args:
+            names: which; by default all.
+            patience: time they have to end in order [s].
+        """
+        children = [child for name, child in self._children.items() if names is None or name in names]
+        running = [child for child in children if child.process is not None]
+        # SIGTERM, though nodes take SIGINT as well: a Python that still imports answers SIGINT with a traceback
+        for number, limit in ((signal.SIGTERM, patience), (signal.SIGKILL, _KILL_PATIENCE)):
             for child in running:
                 child.send(number)
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + limit
             while running and time.monotonic() < deadline:
                 running = [child for child in running if child.running()]
                 time.sleep(0.02)
-        for child in self._children.values():
+        for child in children:
             child.finish()
-        used = [child.shared_memory for child in self._children.values()]
+        used = [child.shared_memory for child in children]
         shared_memory.remove_orphans(set().union(*used), unlocked_too=True)
 
 
@@ -125,14 +127,13 @@ class _Child:
         self._look_at = self._started + 0.5
         self.process = subprocess.Popen(
             self._command,
-            env=self._env,
+            env=child_environment(self._env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
         )
         self._pump = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._pump.start()
@@ -151,7 +152,8 @@ class _Child:
             status = self.process.returncode
             self.finish()
             again = f", starts again in {self._delay:.1f} s" if math.isfinite(self._start_at) else ""
-            self._log(self._name, f"[{'WARN' if again else 'INFO'}] ended with status {status}{again}")
+            level = "WARN" if again else "ERROR" if status else "INFO"
+            self._log(self._name, f"[{level}] ended with status {status}{again}")
             self._start_at = max(self._start_at, now + self._delay)
             self._delay = min(2 * self._delay, _LONGEST_DELAY)
 
@@ -192,14 +194,3 @@ class _Child:
         with contextlib.suppress(ValueError):  # closed while a grandchild still held the other end
             for line in process.stdout:
                 self._log(self._name, line.rstrip("\n"))
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """For `preexec_fn`: the kernel terminates the child when its parent dies."""
-
-    def arrange() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in the meantime
-            os._exit(1)
-
-    return arrange

@@ -1,7 +1,6 @@
 """`mission record`: everything that runs into one bag, which `ros2 bag play` and `mission replay` play."""
 
 import argparse
-import importlib
 import os
 import signal
 import sys
@@ -23,9 +22,10 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 
 from mission_core.errors import BagError
-from mission_ros.bag import BagWriter, recover
+from mission_ros.bag import BagWriter, message_class, recover
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE
+from mission_ros.process import die_with_parent
 from mission_ros.runtime import STEADY
 from mission_ros.topics import IMAGES, RECORDED
 
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         BagError: the bag cannot be written, or nothing was there to record.
     """
+    die_with_parent()
     if arguments.recover:
         count = recover(arguments.recover)
         print(f"recovered {count} messages: {arguments.recover}", file=sys.stderr)
@@ -93,14 +94,14 @@ class Recorder(Node):
                 continue
             self._wanted.remove(topic)
             try:
-                message_class = _message_class(types[0])
+                received_class = message_class(types[0])
                 self.writer.add_topic(topic, types[0], [_recorded_qos(publisher) for publisher in publishers])
             except (ImportError, AttributeError, BagError) as error:
                 self.get_logger().warning(f"{topic} is not recorded: {types[0]} is not installed ({error})")
                 continue
-            self._record(topic, message_class, _matching_qos(publishers))
+            self._record(topic, received_class, _matching_qos(publishers))
 
-    def _record(self, topic: str, message_class: type, qos: QoSProfile) -> Subscription:
+    def _record(self, topic: str, received_class: type, qos: QoSProfile) -> Subscription:
         def receive(data: bytes) -> None:
             self.writer.write(topic, time.time_ns(), data)
 
@@ -108,7 +109,7 @@ class Recorder(Node):
             self.lost[topic] = event.total_count
 
         events = SubscriptionEventCallbacks(message_lost=lose)
-        return self.create_subscription(message_class, topic, receive, qos, raw=True, event_callbacks=events)
+        return self.create_subscription(received_class, topic, receive, qos, raw=True, event_callbacks=events)
 
 
 def _spin(recorder: Recorder, stop: threading.Event, seconds: float) -> None:
@@ -117,6 +118,8 @@ def _spin(recorder: Recorder, stop: threading.Event, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not stop.is_set() and not recorder.writer.failed and (left := end - time.monotonic()) > 0:
         executor.spin_once(timeout_sec=min(0.2, left))
+    for _ in range(QUEUE_DEPTH * len(RECORDED)):  # what has arrived by now
+        executor.spin_once(timeout_sec=0.0)
     executor.shutdown(timeout_sec=1.0)
 
 
@@ -131,13 +134,6 @@ def _report(writer: BagWriter, recorder: Recorder) -> int:
         for topic, count in sorted(counts.items()):
             print(f"warning: {count} messages of {topic} are missing, {reason}", file=sys.stderr)
     return 0
-
-
-def _message_class(message_type: str) -> type:
-    """Python class of e.g. "sensor_msgs/msg/Image"."""
-    package, _, name = message_type.split("/")
-    message_class: type = getattr(importlib.import_module(f"{package}.msg"), name)
-    return message_class
 
 
 def _matching_qos(publishers: Iterable[TopicEndpointInfo]) -> QoSProfile:

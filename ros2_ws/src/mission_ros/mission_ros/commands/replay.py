@@ -1,7 +1,6 @@
 """`mission replay`: plays what a bag holds of the sensors to the perception nodes, which `mission up` runs."""
 
 import argparse
-import importlib
 import os
 import signal
 import subprocess
@@ -30,13 +29,18 @@ from mission_core.errors import BagError, ConfigurationError
 from mission_core.gallery.locate import find_gallery
 from mission_core.models.card import DEFAULT_MODEL
 from mission_ros import conversions
+from mission_ros.bag import message_class
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE, node_table
+from mission_ros.process import child_environment
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
 from mission_ros.topics import INPUTS
 
 READY_TIMEOUT = 60.0
 """Time the nodes have to get ready [s]; on a cold machine the network alone takes ten."""
+
+DISCOVERY_TIME = 1.5
+"""Time [s] to see who is in the ROS domain already."""
 
 SETTLE_TIME = 1.0
 """For so long [s] no new topic or subscriber may appear before the first message is played."""
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         BagError: the bag cannot be read, or what it holds was not processed.
-        ConfigurationError: the nodes did not get ready.
+        ConfigurationError: the nodes run already, did not get ready, or ended too early.
     """
     if arguments.rate <= 0.0:
         raise ConfigurationError(f"--rate {arguments.rate:g}: expected a speed above 0, such as 2 for twice as fast")
@@ -88,17 +92,20 @@ def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Eve
     gallery = arguments.gallery or find_gallery(bag.enrolled(), arguments.model or DEFAULT_MODEL)
     if gallery is None:
         print(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery", file=sys.stderr)
-    longest = bag.duration() / arguments.rate + READY_TIMEOUT + 10 * DRAIN_TIMEOUT
-    with _player(bag, arguments) as player, _nodes(arguments, gallery, longest, stdout) as nodes:
+    with _player(bag, arguments) as player:
+        player.require_alone(lambda: not stop.is_set())
+        with _nodes(arguments, gallery, stdout) as nodes:
 
-        def going() -> bool:
-            if nodes.poll() not in (None, 0):
-                raise ConfigurationError("the perception nodes could not be started; the reason stands above")
-            return not stop.is_set()
+            def going() -> bool:
+                if stop.is_set():
+                    return False
+                if nodes.poll() is not None:
+                    raise ConfigurationError(f"the nodes ended too early ({nodes.returncode}); the reason stands above")
+                return True
 
-        player.wait_until_ready(going)
-        player.play(arguments.rate, going)
-        player.wait_until_processed(going)
+            player.wait_until_ready(going)
+            player.play(arguments.rate, going)
+            player.wait_until_processed(going)
 
 
 class Player(Node):
@@ -111,7 +118,7 @@ class Player(Node):
         if "radar/raw" not in self._topics:
             raise BagError(f"{bag.path} has no messages of radar/raw, from which everything else is derived")
         self._inputs = {
-            topic: self.create_publisher(_message_class(bag.message_type(topic)), topic, SENSOR_PUBLISHER)
+            topic: self.create_publisher(message_class(bag.message_type(topic)), topic, SENSOR_PUBLISHER)
             for topic in self._topics
         }
         self._time = self.create_publisher(Clock, "/clock", 10)
@@ -119,10 +126,27 @@ class Player(Node):
         self._last_frame_ns = 0
         self._last_ranking_ns = 0
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
-        self._expected = {spec.name for spec in node_table("replay", "replay")}
+        self._expected = {self._full(spec.name) for spec in node_table("replay", "replay")}
         self._questions: dict[str, tuple[Client, Future | None]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
+
+    def require_alone(self, going: Callable[[], bool]) -> None:
+        """Looks for a stack that runs already: what it measures and what is played would get mixed.
+
+        Raises:
+            ConfigurationError: there is one.
+        """
+        deadline = time.monotonic() + DISCOVERY_TIME
+        while going() and time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.1)
+            found = sorted(self._expected & self._nodes())
+            if found or self.count_publishers("radar/raw") > 1:  # beside this player
+                raise ConfigurationError(
+                    f"a stack runs in namespace {self.get_namespace()} already "
+                    f"({', '.join(found) or 'somebody publishes radar/raw'}): end it, or give this replay another "
+                    "--namespace or ROS_DOMAIN_ID."
+                )
 
     def wait_until_ready(self, going: Callable[[], bool]) -> None:
         """Waits until all nodes are there and active, and no new connection has come up for a while.
@@ -196,13 +220,20 @@ class Player(Node):
         return {topic: (self.count_publishers(topic), self.count_subscribers(topic)) for topic in topics}
 
     def _not_ready(self) -> set[str]:
-        """Names of the nodes that are missing, or have a lifecycle and are not active."""
-        waiting = self._expected - set(self.get_node_names())
+        """Full names of the nodes that are missing, or have a lifecycle and are not active."""
+        waiting = self._expected - self._nodes()
         for service, types in self.get_service_names_and_types():
-            node = service.split("/")[-2]
+            node = service.rpartition("/")[0]
             if types == ["lifecycle_msgs/srv/GetState"] and node in self._expected and not self._is_active(service):
                 waiting.add(node)
         return waiting
+
+    def _nodes(self) -> set[str]:
+        """Full names of all nodes."""
+        return {f"{namespace.rstrip('/')}/{name}" for name, namespace in self.get_node_names_and_namespaces()}
+
+    def _full(self, name: str) -> str:
+        return f"{self.get_namespace().rstrip('/')}/{name}"
 
     def _is_active(self, service: str) -> bool:
         """The newest answer of a node; asks again when it was no."""
@@ -230,27 +261,18 @@ def _player(bag: BagReader, arguments: argparse.Namespace) -> Iterator[Player]:
 
 
 @contextmanager
-def _nodes(
-    arguments: argparse.Namespace, gallery: Path | None, seconds: float, stdout: int
-) -> "Iterator[subprocess.Popen[bytes]]":
-    """The perception nodes under `mission up`; it ends by itself after `seconds`, should this process be killed."""
+def _nodes(arguments: argparse.Namespace, gallery: Path | None, stdout: int) -> "Iterator[subprocess.Popen[bytes]]":
+    """The perception nodes under `mission up`, which ends with this process."""
     with tempfile.TemporaryDirectory(prefix="mission-") as directory:
         parameters = Path(directory) / "replay.yaml"
         parameters.write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n")
         command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "replay", "--camera", "replay"]
-        command += ["--namespace", arguments.namespace, "--params-file", str(parameters), "--seconds", str(seconds)]
+        command += ["--namespace", arguments.namespace, "--params-file", str(parameters)]
         command += ["--gallery", str(gallery)] if gallery else []
         command += ["--model", arguments.model] if arguments.model else []
         command += ["--json"] if arguments.json else []
-        with subprocess.Popen(command, stdout=stdout) as nodes:
+        with subprocess.Popen(command, stdout=stdout, env=child_environment()) as nodes:
             try:
                 yield nodes
             finally:
                 nodes.send_signal(signal.SIGINT)
-
-
-def _message_class(message_type: str) -> type:
-    """Python class of e.g. "sensor_msgs/msg/Image"."""
-    package, _, name = message_type.split("/")
-    message_class: type = getattr(importlib.import_module(f"{package}.msg"), name)
-    return message_class

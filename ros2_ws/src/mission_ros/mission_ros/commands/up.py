@@ -26,6 +26,7 @@ from mission_core.paths import share_directory, state_directory
 from mission_core.sim.scenario import GALLERY_IDS
 from mission_core.types import Ranking
 from mission_ros import live_table, shared_memory
+from mission_ros.bag import require_free
 from mission_ros.environment import node_environment
 from mission_ros.live_subscriber import LiveSubscriber
 from mission_ros.node_table import (
@@ -37,12 +38,14 @@ from mission_ros.node_table import (
     RadarChoice,
     node_table,
 )
+from mission_ros.process import die_with_parent
 from mission_ros.supervisor import Supervisor
 
 _POLL_PERIOD = 0.1  # [s]
 _TABLE_PERIOD = 0.5  # [s]
 _LINES_PERIOD = 1.0  # [s]
 _RECORDER = "record"
+_RECORDER_PATIENCE = 30.0  # [s] to write what is pending
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         ConfigurationError: an argument is wrong.
+        BagError: no recording can begin at `--record`.
     """
+    die_with_parent()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -88,16 +93,25 @@ def run(arguments: argparse.Namespace) -> int:
         commands = _commands(table, arguments)
         environment = dict(os.environ) | {"RCUTILS_CONSOLE_OUTPUT_FORMAT": "[{severity}] {message}"}
         supervisor = Supervisor(commands, environment, log, once=(_RECORDER,))
-        supervisor.start()
         own_shared_memory: set[str] = set()
         try:
+            supervisor.start()
             _watch(supervisor, arguments, stop, show, stdout, own_shared_memory)
         except BrokenPipeError:  # whoever read the output has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         finally:
+            supervisor.stop([_RECORDER], _RECORDER_PATIENCE)  # while the others live: what they say is recorded
             supervisor.stop()
             shared_memory.remove_orphans(own_shared_memory, unlocked_too=True)
-    return 0
+        return _report_recording(supervisor, arguments, log)
+
+
+def _report_recording(supervisor: Supervisor, arguments: argparse.Namespace, log: Callable[[str, str], None]) -> int:
+    """Exit status of the stack: an asked-for recording must be a whole one."""
+    status = supervisor.health()[_RECORDER].last_exit if arguments.record else 0
+    if status:
+        log(_RECORDER, f"[ERROR] {arguments.record} was not recorded to the end: the recorder ended with {status}")
+    return 1 if status else 0
 
 
 def _table(arguments: argparse.Namespace, links: str) -> tuple[NodeSpec, ...]:
@@ -124,6 +138,7 @@ def _commands(table: Sequence[NodeSpec], arguments: argparse.Namespace) -> dict[
     settings = _settings(arguments.settings, table)
     commands = {node.name: _node_command(node, files, settings.get(node.name, []), arguments) for node in table}
     if arguments.record:
+        require_free(arguments.record)
         commands[_RECORDER] = [
             *(sys.executable, "-m", "mission_core.cli", "record"),
             *("--output", str(arguments.record), "--namespace", arguments.namespace),
