@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from mission_ros.environment import node_environment
 
 T = TypeVar("T")
@@ -156,8 +158,8 @@ def fastdds_files(pids: Iterable[int]) -> set[Path]:
     return {Path("/dev/shm") / f"{prefix}{name}{suffix}" for name in names for prefix, suffix in _FASTDDS_FILES}
 
 
-@contextlib.contextmanager
-def ros() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def rclpy_context() -> Iterator[None]:
     """rclpy without its signal handlers, which would take Ctrl-C from pytest."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
@@ -167,3 +169,11 @@ def ros() -> Iterator[None]:
         yield
     finally:
         rclpy.try_shutdown()
+
+
+@pytest.fixture
+def listener(rclpy_context: None) -> Iterator[Listener]:
+    """A node of the test; see `Listener`."""
+    listener = Listener()
+    yield listener
+    listener.close()
