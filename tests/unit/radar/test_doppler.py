@@ -50,6 +50,14 @@ def test_points_of_nobody_and_beyond_the_axis_are_left_out_and_untold_snr_counts
     assert not only.values.any()
 
 
+def test_unknown_frame_numbers_are_no_gap():
+    maps = DopplerMaps("points", **MAPS)
+    for number in (7, 0, 0, 900):
+        (only,) = maps.step_points(frame(number, {0: [(1.0, 10.0)]}))
+    assert only.values.shape[1] == 4
+    assert only.values.any(axis=0).all()
+
+
 def test_the_newest_column_is_last_and_history_is_bounded():
     maps = DopplerMaps("points", **MAPS)
     lengths = []
