@@ -3,8 +3,10 @@ import sys
 import threading
 import time
 
+import pytest
 from ros_harness import TIMEOUT, wait_for
 
+from mission_core.errors import MissionError
 from mission_ros.background import Background, Worker
 
 
@@ -45,6 +47,15 @@ def test_background_ends_when_told() -> None:
     background.stop()
     assert time.monotonic() - started < 1.0
     assert not background._thread.is_alive()
+
+
+def test_background_that_goes_on_working_is_told() -> None:
+    gate = threading.Event()
+    background = Background(lambda _: gate.wait(TIMEOUT) and None)
+    with pytest.raises(MissionError, match=r"not ended within 0\.05 s"):
+        background.stop(timeout=0.05)
+    gate.set()
+    background.stop()
 
 
 def test_failure_in_the_background_ends_the_process_in_order() -> None:

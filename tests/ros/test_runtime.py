@@ -112,7 +112,6 @@ def test_work_that_does_not_end_keeps_the_node_active_and_its_device_open(spin: 
     node.trigger_shutdown()
     assert "cleanup" not in node.calls
     node.busy = False
-    node.destroy_node = Node.destroy_node.__get__(node)  # type: ignore[method-assign]
 
 
 def test_stays_inactive_when_told_to(spin: Callable) -> None:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from mission_core.errors import MissionError
+
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
@@ -26,10 +28,19 @@ class Background:
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Asks the thread to end, and waits for it up to `timeout` [s]."""
+        """Asks the thread to end, and waits for it.
+
+        Args:
+            timeout: longest wait [s].
+
+        Raises:
+            MissionError: it still works; what it works with must stay open. Asking again is fine.
+        """
         self._stop.set()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
+            if self._thread.is_alive():
+                raise MissionError(f"work in the background has not ended within {timeout:g} s: try again later")
 
     def _run(self) -> None:
         try:
