@@ -17,6 +17,7 @@ from ros_harness import Listener, fastdds_files, wait_for
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
+from mission_core.data.bags import unfinished_directory
 from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
 
 MODEL = "reid_small"
@@ -186,6 +187,16 @@ def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
     wait_for(lambda: _gone(pids), "end of the nodes", 10.0)
 
 
+def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(home: Path, tmp_path: Path) -> None:
+    up = Up(home, "--radar", "none", "--camera", "none", "--record", str(tmp_path / "walk"))
+    wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder", START)
+    (recorder,) = (c for c in psutil.Process(up.process.pid).children() if "record" in c.cmdline())
+    recorder.kill()
+    wait_for(lambda: "[record] [ERROR] ended with status -9" in up.log, "a word about it")
+    assert up.end() == 1
+    assert f"[ERROR] {tmp_path / 'walk'} was not recorded to the end" in up.log
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -193,6 +204,7 @@ def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
         (("--set", "reid.colour=red"), "reid has no parameter 'colour'"),
         (("--set", "lidar.period=1"), "no node 'lidar'"),
         (("--params-file", "/no/such.yaml"), "/no/such.yaml does not exist"),
+        (("--record", "/"), "exists already"),
     ],
 )
 def test_wrong_argument_is_told_in_one_line(arguments: tuple[str, ...], words: str, home: Path) -> None:
