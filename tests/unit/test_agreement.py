@@ -41,9 +41,27 @@ def test_rankings_of_other_frames_or_places_are_told_apart() -> None:
         100: ((track(1, 0.0), track(2, 3.0)), (ranking(1, {"P00": 1.0}, frames=12), ranking(2, {"P01": 0.9})))
     }
     agreement = compare(FIRST, second)
-    assert agreement.compared == 0
-    assert agreement.only_one == 4
+    assert (agreement.compared, agreement.other_frames, agreement.only_one) == (0, 1, 2)
     assert not agreement.complete
+
+
+def test_equal_order_with_other_scores_is_no_agreement() -> None:
+    second: Run = {100: (FIRST[100][0], (ranking(1, {"P00": 0.5, "P01": 0.4}), ranking(2, {"P01": 0.9})))}
+    agreement = compare(FIRST, second)
+    assert agreement.same_order == agreement.compared == 2
+    assert not agreement.complete
+
+
+def test_a_run_that_misses_most_frames_does_not_agree() -> None:
+    second: Run = dict.fromkeys(range(0, 1000, 100), FIRST[100])
+    first: Run = {0: FIRST[100], 900: FIRST[100]}
+    agreement = compare(first, second)
+    assert (agreement.compared, agreement.only_one) == (4, 16)
+    assert not agreement.complete
+
+
+def test_what_only_one_run_saw_before_or_after_does_not_count() -> None:
+    assert compare(FIRST, {**FIRST, 0: FIRST[100], 200: FIRST[100]}).complete
 
 
 def test_nothing_in_common_is_no_agreement() -> None:

@@ -22,6 +22,10 @@ def test_constant_scores_are_no_better_than_last() -> None:
     assert cmc(ranks_of_truth(np.zeros((4, 10)), np.arange(4)), 9) == 0.0
 
 
+def test_a_method_that_returns_no_numbers_is_last() -> None:
+    assert ranks_of_truth(np.full((2, 10), np.nan), np.array([0, 3])).tolist() == [10, 10]
+
+
 def test_interval_contains_the_value_and_widens_with_fewer_people() -> None:
     rng = np.random.default_rng(0)
     ranks = rng.integers(1, 5, 400)

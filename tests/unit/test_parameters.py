@@ -5,6 +5,7 @@ import pytest
 
 from mission_core.errors import ConfigurationError
 from mission_core.parameters import from_parameters, node_parameters
+from mission_core.radar.tracking import TrackerConfig
 
 
 @dataclass(frozen=True)
@@ -19,26 +20,41 @@ class Outer:
     hits: int = 3
 
 
-def test_values_of_nested_settings_come_from_dotted_names(tmp_path: Path) -> None:
+def test_file_says_what_differs_from_the_shipped_parameters(tmp_path: Path) -> None:
     file = tmp_path / "parameters.yaml"
-    parameters = "hits: 5\n    other: x\n    inner: {eps: 0.7, bounds: [1, 2]}"
-    file.write_text(f"/**/tracker:\n  ros__parameters:\n    {parameters}\n")
-    values = node_parameters("tracker", file)
-    assert values == {"hits": 5, "other": "x", "inner.eps": 0.7, "inner.bounds": [1, 2]}
+    file.write_text("/**/reid:\n  ros__parameters: {min_frames: 15}\n/**:\n  ros__parameters: {use_sim_time: true}\n")
+    shipped, values = node_parameters("reid"), node_parameters("reid", file)
+    assert (values["min_frames"], values["use_sim_time"]) == (15, True)
+    assert values["period"] == shipped["period"] > 0
+    assert shipped["min_frames"] != 15
+
+
+def test_values_of_nested_settings_have_dotted_names() -> None:
+    values = {"hits": 5, "other": "x", "inner.eps": 0.7, "inner.bounds": [1, 2]}
     assert from_parameters(Outer, values) == Outer(Inner(0.7, (1, 2)), 5)
+    assert from_parameters(Outer, {}) == Outer()
 
 
-def test_what_is_not_given_keeps_its_default(tmp_path: Path) -> None:
-    (tmp_path / "empty.yaml").write_text("")
-    assert from_parameters(Outer, node_parameters("tracker", tmp_path / "empty.yaml")) == Outer()
+def test_tracker_is_configured_as_the_node_is() -> None:
+    assert from_parameters(TrackerConfig, node_parameters("radar_tracker")) == TrackerConfig()
 
 
-def test_absent_and_broken_files_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2", "is no ROS parameter file"),
+        ("- 1", "is no ROS parameter file"),
+        ("/**/reid: {period: 1.0}", "is no ROS parameter file"),
+        ("reid:\n  ros__parameters: {period: 1.0}", "key 'reid' is not read offline"),
+        ("/**/reid:\n  ros__parameters: {perod: 1.0}", "reid has no parameter 'perod'"),
+    ],
+)
+def test_files_that_would_be_misread_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        node_parameters("reid", tmp_path / "wrong.yaml")
+
+
+def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.yaml cannot be read"):
-        node_parameters("tracker", tmp_path / "nowhere.yaml")
-    (tmp_path / "broken.yaml").write_text("[1, 2")
-    with pytest.raises(ConfigurationError, match=r"broken\.yaml is no ROS parameter file"):
-        node_parameters("tracker", tmp_path / "broken.yaml")
-    (tmp_path / "list.yaml").write_text("- 1")
-    with pytest.raises(ConfigurationError, match=r"list\.yaml is no ROS parameter file"):
-        node_parameters("tracker", tmp_path / "list.yaml")
+        node_parameters("reid", tmp_path / "nowhere.yaml")

@@ -13,7 +13,7 @@ from mission_core.train import TrainConfig, Trainer, load_config
 TINY = TrainConfig(
     name="tiny",
     network=ReidConfig(dim=16, image_features=(3, 8, 8), lstm_layers=1),
-    data=WalkSetConfig(train_people=6, validation_people=12, radar_walks=1, radar_frames=20, camera_walks=1),
+    data=WalkSetConfig(train_people=6, validation_people=21, radar_walks=1, radar_frames=20, camera_walks=1),
     steps=4,
     batch_people=4,
     validate_every=2,
@@ -32,9 +32,16 @@ def _home(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class InterruptedTrainer(Trainer):
+    """Is interrupted at its first validation, before `last.pt` is written."""
+
     def _validate(self, people: list[PersonWalks], state: str) -> str:
-        super()._validate(people, state)
-        raise KeyboardInterrupt
+        (self.directory / "last.pt").mkdir(parents=True)
+        try:
+            return super()._validate(people, state)
+        except IsADirectoryError:
+            raise KeyboardInterrupt from None
+        finally:
+            (self.directory / "last.pt").rmdir()
 
 
 def test_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
@@ -69,6 +76,10 @@ def test_shipped_configuration_is_valid_and_keeps_off_the_test_cohort() -> None:
         ("name: x\nnetwork: {dims: 3}", "network: unknown key 'dims'"),
         ("name: x\ndata: {first_seed: 5}", "below 1000 are kept for test people"),
         ("name: [x", "is no YAML"),
+        ("name: x\nsteps: 0", "steps is 0"),
+        ("name: x\nnetwork: {num_frames: 10}", "snippets have 20"),
+        ("name: x\ndata: {radar_frames: 10}", "radar_frames is 10"),
+        ("name: x\ndata: {validation_people: 9}", "at least twice as many"),
     ],
 )
 def test_wrong_configuration_is_named(text: str, message: str, tmp_path: Path) -> None:

@@ -10,12 +10,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from scipy.stats import hypergeom
 
-from mission_core.metrics import Interval, bootstrap_cmc, cmc, mean_average_precision, ranks_of_truth
-from mission_core.models.reid.model import ReidModel
+from mission_core.metrics import (
+    Interval,
+    bootstrap_cmc,
+    cmc,
+    expected_calibration_error,
+    mean_average_precision,
+    ranks_of_truth,
+)
+from mission_core.models.reid.model import ReidModel, best_clips
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array, Float64Array
+
+CALIBRATION_CANDIDATES = 10
+"""Size of the galleries that calibration draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +80,6 @@ class Identification:
         }
 
 
-def best_per_person(distances: Float64Array, owner: NDArray[np.int64]) -> Float64Array:
-    """Distances (Q, K) to clips, clip k of person owner[k], to distances (Q, P) to each person's best clip."""
-    return np.stack([distances[:, owner == person].min(axis=1) for person in range(owner.max() + 1)], axis=1)
-
-
 def score_queries(
     model: ReidModel, clips: Sequence[RadarClip], features: Float32Array, owner: NDArray[np.int64], *, batch: int = 16
 ) -> Float64Array:
@@ -86,7 +93,8 @@ def score_queries(
         batch: queries scored at once; memory grows with batch * K.
     """
     rows = [model.distances(clips[i : i + batch], features) for i in range(0, len(clips), batch)]
-    return best_per_person(np.concatenate(rows), owner)
+    distances = np.concatenate(rows)
+    return np.take_along_axis(distances, best_clips(distances, owner), axis=1)
 
 
 def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64], seed: int = 0) -> list[RadarClip]:
@@ -100,8 +108,26 @@ def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64],
     return shuffled
 
 
+def draw_galleries(
+    distances: Float64Array, truth: NDArray[np.int64], candidates: int, seed: int
+) -> tuple[Float64Array, NDArray[np.int64]]:
+    """For every query a random gallery with the person who walks, and one without.
+
+    Returns:
+        Distances (2 Q, candidates), and (2 Q,) the right answer: 0 for the person, `candidates` for "unknown".
+    """
+    rng = np.random.default_rng(seed)
+    rows, answers = [], []
+    for query, person in enumerate(truth):
+        others = np.delete(np.arange(distances.shape[1]), person)
+        rows.append(distances[query, np.append(person, rng.choice(others, candidates - 1, replace=False))])
+        rows.append(distances[query, rng.choice(others, candidates, replace=False)])
+        answers += [0, candidates]
+    return np.array(rows), np.array(answers)
+
+
 def fit_calibration(
-    distances: Float64Array, truth: NDArray[np.int64], *, candidates: int = 10, seed: int = 0
+    distances: Float64Array, truth: NDArray[np.int64], *, candidates: int = CALIBRATION_CANDIDATES, seed: int = 0
 ) -> tuple[float, float]:
     """Fits `sharpness` and `unknown_logit` of the network by maximum likelihood on validation people.
 
@@ -111,29 +137,33 @@ def fit_calibration(
     Args:
         distances: (Q, P) of validation queries to validation people.
         truth: (Q,) their true person.
-        candidates: size of the drawn galleries; a larger gallery in use makes "unknown" a little too rare.
+        candidates: size of the drawn galleries.
         seed: of the draw.
     """
-    from scipy.optimize import minimize
-    from scipy.special import logsumexp
-
-    rng = np.random.default_rng(seed)
-    rows, targets = [], []
-    for query, person in enumerate(truth):
-        others = np.delete(np.arange(distances.shape[1]), person)
-        for enrolled in (True, False):
-            size = candidates - 1 if enrolled else candidates
-            drawn = rng.choice(others, size, replace=False)
-            gallery = np.concatenate([[person], drawn]) if enrolled else drawn
-            rows.append(distances[query, gallery])
-            targets.append(0 if enrolled else candidates)
-    drawn_distances, target = np.array(rows), np.array(targets)
+    drawn, answers = draw_galleries(distances, truth, candidates, seed)
 
     def negative_log_likelihood(parameters: Float64Array) -> float:
-        sharpness, unknown = np.exp(parameters[0]), parameters[1]
-        logits = np.column_stack([-sharpness * drawn_distances, np.full(len(drawn_distances), unknown)])
-        return float(-(logits[np.arange(len(logits)), target] - logsumexp(logits, axis=1)).mean())
+        sharpness, unknown = np.exp(parameters[0]), parameters[1] + np.log(candidates)
+        logits = np.column_stack([-sharpness * drawn, np.full(len(drawn), unknown)])
+        return float(-(logits[np.arange(len(logits)), answers] - logsumexp(logits, axis=1)).mean())
 
-    start = np.array([np.log(10.0), -10.0 * float(np.median(drawn_distances.min(axis=1)))])
+    start = np.array([np.log(10.0), -10.0 * float(np.median(drawn.min(axis=1))) - np.log(candidates)])
     found = minimize(negative_log_likelihood, start, method="Nelder-Mead", options={"maxiter": 2000})
     return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def calibration_summary(
+    model: ReidModel, distances: Float64Array, truth: NDArray[np.int64], *, seed: int = 1
+) -> dict[str, Any]:
+    """How far the model's probabilities mean what they say, in random galleries of `CALIBRATION_CANDIDATES`."""
+    drawn, answers = draw_galleries(distances, truth, CALIBRATION_CANDIDATES, seed)
+    probabilities = model.probabilities(drawn)
+    confidence, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    enrolled = answers == 0
+    return {
+        "galleries_of": CALIBRATION_CANDIDATES,
+        "expected_calibration_error": round(expected_calibration_error(confidence, answer == answers), 4),
+        "mean_unknown_when_enrolled": round(float(probabilities[enrolled, -1].mean()), 4),
+        "mean_unknown_when_not_enrolled": round(float(probabilities[~enrolled, -1].mean()), 4),
+        "unknown_leads_when_not_enrolled": round(float((answer[~enrolled] == CALIBRATION_CANDIDATES).mean()), 4),
+    }

@@ -8,24 +8,19 @@ from torch.nn import functional
 POSE_JOINTS = [j for j in range(32) if j not in {8, 9, 10, 15, 16, 17, 21, 25, 27, 28, 29, 30, 31}]
 
 
-def matching_loss(distances: Tensor, sharpness: Tensor, people: Tensor) -> Tensor:
+def matching_loss(distances: Tensor, sharpness: Tensor) -> Tensor:
     """Cross-entropy of finding the right partner by the distance inside each fused pair, in both directions.
 
     Deviation from the paper, which draws one random negative per anchor into a triplet loss of margin 0.3: with every
     other person of the batch as negative each step uses B^2 pairs instead of 2 B, and hard negatives find themselves.
 
     Args:
-        distances: (B, B) distance of radar clip i to camera clip j.
+        distances: (B, B) distance of radar clip i to camera clip j; each of the B people has one of both.
         sharpness: scalar > 0, factor from distance to logit.
-        people: (B,) identity of row and column i.
     """
-    same = people.unsqueeze(0) == people.unsqueeze(1)
     logits = -sharpness * distances
-    # another clip of the same person in the batch is neither partner nor negative
-    others = same & ~torch.eye(len(people), dtype=torch.bool, device=people.device)
-    logits = logits.masked_fill(others, float("-inf"))
-    target = torch.arange(len(people), device=people.device)
-    return 0.5 * (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target))
+    partner = torch.arange(len(distances), device=distances.device)
+    return 0.5 * (functional.cross_entropy(logits, partner) + functional.cross_entropy(logits.T, partner))
 
 
 def gait_loss(predicted: Tensor, gait: Tensor) -> Tensor:

@@ -18,14 +18,14 @@ class Interval:
 
 
 def ranks_of_truth(scores: Float64Array, truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rank (1 = first) of the true person among all, ties counted against the method.
+    """Rank (1 = first) of the true person among all; ties, and scores that are not a number, count against the method.
 
     Args:
         scores: (Q, P) of query q for person p, greater is better.
         truth: (Q,) index of the true person.
     """
     true_score = np.take_along_axis(scores, truth[:, None], axis=1)
-    return (scores >= true_score).sum(axis=1).astype(np.int64)
+    return (~(scores < true_score)).sum(axis=1).astype(np.int64)
 
 
 def cmc(ranks: NDArray[np.int64], k: int) -> float:

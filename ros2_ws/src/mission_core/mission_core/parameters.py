@@ -18,22 +18,34 @@ def node_parameters(node: str, path: Path | None = None) -> dict[str, Any]:
 
     Args:
         node: its name, e.g. "radar_tracker".
-        path: parameter file with flat `/**/<node>:` keys; default the one that comes with mission.
+        path: parameter file with what differs from the one that comes with mission, under `/**/<node>:` keys.
 
     Raises:
-        ConfigurationError: the file is absent or no parameter file.
+        ConfigurationError: a file is absent or no parameter file, or sets what the node does not have.
     """
-    file = path or share_directory() / "config" / "mission.yaml"
+    values = _section(node, share_directory() / "config" / "mission.yaml")
+    given = _section(node, path) if path else {}
+    unknown = sorted(given.keys() - values.keys() - {"use_sim_time"})
+    if unknown:
+        raise ConfigurationError(f"{path}: {node} has no parameter {unknown[0]!r}; it has {', '.join(sorted(values))}")
+    return values | given
+
+
+def _section(node: str, file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text())
-        section = (content or {}).get(f"/**/{node}", {})
-        return _flat(section.get("ros__parameters", {}))
+        content = dict(yaml.safe_load(file.read_text()) or {})
+        sections = [content[key] for key in ("/**", f"/**/{node}") if key in content]
+        foreign = [key for key in content if not str(key).startswith("/**")]
+        values = [_flat(section["ros__parameters"]) for section in sections]
     except OSError as error:
         raise ConfigurationError(f"parameter file {file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, AttributeError) as error:
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
         raise ConfigurationError(
             f"{file} is no ROS parameter file ({error}); expected `/**/{node}:` with `ros__parameters:` below"
         ) from error
+    if foreign:
+        raise ConfigurationError(f"{file}: key {foreign[0]!r} is not read offline; write `/**/<node>:` or `/**:`")
+    return {name: value for part in values for name, value in part.items()}
 
 
 def from_parameters(config: type[T], values: Mapping[str, Any], prefix: str = "") -> T:

@@ -16,7 +16,9 @@ import yaml
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.walks import (
+    MAX_POINTS,
     Batch,
     PersonWalks,
     WalkSetConfig,
@@ -26,10 +28,11 @@ from mission_core.data.walks import (
     radar_batches,
     sample_batch,
 )
-from mission_core.errors import ConfigurationError
-from mission_core.evaluate import Identification, best_per_person, fit_calibration
+from mission_core.errors import ConfigurationError, ModelError
+from mission_core.evaluate import CALIBRATION_CANDIDATES, Identification, fit_calibration
 from mission_core.losses import gait_loss, matching_loss, pose_loss
 from mission_core.models.reid.configuration import ReidConfig
+from mission_core.models.reid.model import best_clips
 from mission_core.models.reid.network import MissionNetwork
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,22 @@ class TrainConfig:
     pose_weight: float = 2.0
     gait_weight: float = 1.0
     validate_every: int = 250
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_people", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.network.num_frames != SNIPPET_FRAMES:
+            raise ConfigurationError(f"num_frames is {self.network.num_frames}, but snippets have {SNIPPET_FRAMES}")
+        if self.network.num_points > MAX_POINTS:
+            raise ConfigurationError(f"num_points is {self.network.num_points}, but data sets keep {MAX_POINTS}")
+        if self.data.radar_frames < self.network.num_frames:
+            raise ConfigurationError(f"radar_frames is {self.data.radar_frames}, less than num_frames")
+        if self.data.validation_people < 2 * CALIBRATION_CANDIDATES:
+            raise ConfigurationError(
+                f"validation_people is {self.data.validation_people}: calibration draws galleries of "
+                f"{CALIBRATION_CANDIDATES} from them and needs at least twice as many"
+            )
 
 
 def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
@@ -125,8 +144,8 @@ def compute_losses(network: MissionNetwork, batch: Batch, log_sharpness: Tensor)
     fused_radar, fused_vision = network.fuse(radar, batch.frames, vision)
     embedded_radar, embedded_vision = network.embed(fused_radar, batch.frames, fused_vision)
     distances = (embedded_radar - embedded_vision).square().sum(dim=-1)
-    matching = matching_loss(distances, log_sharpness.exp(), batch.people)
-    pair = torch.arange(len(batch.people), device=radar.device)  # only true pairs have a pose to show
+    matching = matching_loss(distances, log_sharpness.exp())
+    pair = torch.arange(len(radar), device=radar.device)  # only true pairs have a pose to show
     every = torch.ones_like(batch.frames)
     radar_pose = pose_loss(network.radar_pose(radar), batch.radar_joints, batch.frames)
     vision_pose = pose_loss(network.vision_pose(vision), batch.camera_joints, every)
@@ -157,7 +176,8 @@ def identify(network: MissionNetwork, people: list[PersonWalks], device: torch.d
         radar = network.encode_radar(points.to(device), present.to(device))
         rows.append(network.distances(radar, frames.to(device), vision).double().cpu().numpy())
     network.train()
-    return Identification(best_per_person(np.concatenate(rows), test.owner), test.truth)
+    distances = np.concatenate(rows)
+    return Identification(np.take_along_axis(distances, best_clips(distances, test.owner), axis=1), test.truth)
 
 
 class Trainer:
@@ -215,7 +235,7 @@ class Trainer:
         if not path.exists():
             return
         saved = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(saved["network"])
+        restore(self.network, saved["network"], path)
         self.optimizer.load_state_dict(saved["optimizer"])
         with torch.no_grad():
             self.log_sharpness.copy_(saved["log_sharpness"])
@@ -231,8 +251,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(self.step, config.steps)
         losses = compute_losses(self.network, batch, self.log_sharpness)
+        loss = losses.total(config)
+        if not torch.isfinite(loss):
+            raise ModelError(f"training diverged at step {self.step} ({losses}): lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)
-        losses.total(config).backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
@@ -249,10 +272,10 @@ class Trainer:
             "step": self.step,
             "best": max(score, self.best),
         }
-        _save(saved, self.directory / "last.pt")
-        if score > self.best:
+        if score > self.best:  # saved first: interrupted here, the step is done again and saves the same
             self.best = score
             _save({"network": self.network.state_dict(), "step": self.step, "validation": result}, self._best_path)
+        _save(saved, self.directory / "last.pt")
         with (self.directory / "history.jsonl").open("a") as file:
             file.write(json.dumps({"step": self.step, "time": time.time(), "train": state, **result}) + "\n")
         return (
@@ -273,6 +296,18 @@ class Trainer:
         self.network.sharpness.fill_(sharpness)
         self.network.unknown_logit.fill_(unknown_logit)
         _save({**saved, "network": self.network.state_dict(), "calibrated": True}, self._best_path)
+
+
+def restore(network: MissionNetwork, weights: dict[str, Tensor], path: Path) -> None:
+    """Loads weights into a network.
+
+    Raises:
+        ModelError: they are of a network of another shape.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{path} holds weights of another network, made by another version: train again") from error
 
 
 def _save(values: dict[str, Any], path: Path) -> None:

@@ -97,12 +97,19 @@ def test_fusion_is_trained_from_the_first_two_steps_on_by_either_loss(inputs: di
                 loss = pose_loss(network.fused_pose(fused[pair, pair]), joints, clips["frames"])
             else:
                 distances = network.distances(radar, clips["frames"], vision)
-                loss = matching_loss(distances, torch.tensor(5.0), torch.arange(QUERIES))
+                loss = matching_loss(distances, torch.tensor(5.0))
             loss.backward()
             optimizer.step()
         gradient = network.radar_fusion.inter_key_value.weight.grad
         assert gradient is not None
         assert gradient.abs().max() > 0
+
+
+@torch.inference_mode()
+def test_a_larger_gallery_does_not_make_unknown_rarer(network: MissionNetwork) -> None:
+    """Everybody is equally far: nothing was learned, so the prior must stay."""
+    unknown = [network.probabilities(torch.full((1, people), 0.5))[0, -1].item() for people in (2, 10, 100)]
+    assert unknown == pytest.approx([unknown[0]] * 3)
 
 
 @torch.inference_mode()

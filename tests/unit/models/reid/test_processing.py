@@ -39,16 +39,21 @@ def test_short_and_empty_histories_are_padded_in_front() -> None:
     assert clip.points.shape == (5, 4, 5)
 
 
+def test_lost_frames_are_absent_in_their_place() -> None:
+    clip = radar_clip([np.ones((2, 5), np.float32), None, np.ones((1, 5), np.float32)], 4, 4)
+    assert clip.frames.tolist() == [False, True, False, True]
+    assert clip.present.sum(axis=1).tolist() == [0, 2, 0, 1]
+
+
 def test_only_the_newest_frames_are_used() -> None:
     frames = [np.full((1, 5), i, np.float32) for i in range(9)]
     assert radar_clip(frames, 3, 2).points[:, 0, 0].tolist() == [6.0, 7.0, 8.0]
 
 
-def test_body_frame_looks_the_same_from_wherever_the_sensor_sees_it() -> None:
-    joints = np.random.default_rng(0).normal(size=(4, 32, 3))
-    sensor = np.array([5.0, -2.0])
+def test_body_frame_looks_the_same_in_whatever_direction_the_person_is_seen() -> None:
+    joints = np.random.default_rng(0).normal((4.0, 1.0, 1.0), 0.3, size=(4, 32, 3))
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    seen = body_frame(joints, sensor)
-    np.testing.assert_allclose(body_frame(joints @ turn.T, turn[:2, :2] @ sensor), seen, atol=1e-5)
+    seen = body_frame(joints)
+    np.testing.assert_allclose(body_frame(joints @ turn.T), seen, atol=1e-5)
     np.testing.assert_allclose(seen[:, 0, :2], 0.0, atol=1e-5)
     np.testing.assert_allclose(seen[:, :, 2], joints[:, :, 2], atol=1e-6)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,21 @@ def test_tracks_that_ended_are_forgotten(reidentifier: Reidentifier) -> None:
     run(reidentifier, range(10), (7, 8))
     assert [r.track_id for r in reidentifier.step(frame(10, (8,)))] == [8]
     assert reidentifier.step(frame(11, (7, 8)))[0].frames_used == 1
+
+
+def test_lost_frames_leave_a_gap_in_the_clip(model: ReidModel) -> None:
+    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    reidentifier.set_gallery([clip("P00", 1)])
+    whole = [reidentifier.step(frame(number, (7,)))[0] for number in range(7)][-1]
+    assert whole.frames_used == 6
+    assert reidentifier.step(frame(9, (7,)))[0].frames_used == 4  # of the last six, two were lost
+
+
+def test_a_restarted_tracker_gives_its_ids_to_other_people(reidentifier: Reidentifier) -> None:
+    run(reidentifier, range(10))
+    young = frame(10, (7,))
+    restarted = replace(young, tracks=(replace(young.tracks[0], age=0.0),))
+    assert reidentifier.step(restarted)[0].frames_used == 1
 
 
 def test_empty_gallery_leaves_everybody_unknown(model: ReidModel) -> None:

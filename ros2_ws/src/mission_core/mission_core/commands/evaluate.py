@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mission_core.errors import ConfigurationError
-from mission_core.models.card import DEFAULT_MODEL, model_directory
+from mission_core.models.card import model_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mission_core.agreement import Agreement, Run
     from mission_core.data.bags import BagReader
     from mission_core.pipeline import Perceived, Pipeline
+    from mission_core.types import Ranking, Track
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("bag", type=Path, help="directory of a bag with radar/raw")
     parser.add_argument("--gallery", type=Path, help="database of the gallery (default: the one the bag was made with)")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="name or directory of the model (default: %(default)s)")
+    parser.add_argument("--model", help="name or directory of the model (default: that of node reid)")
     parser.add_argument("--namespace", help="of the bag's topics (default: found by their names)")
     parser.add_argument("--params-file", type=Path, help="node parameters (default: config/mission.yaml)")
     parser.add_argument("--json", action="store_true", help="one JSON object per ranking, a last one with the summary")
@@ -30,20 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from mission_core.data.bags import BagReader
 
+    offline: dict[int, tuple[tuple[Track, ...], tuple[Ranking, ...]]] = {}
     with BagReader(arguments.bag, arguments.namespace) as bag:
         pipeline = _pipeline(arguments, bag)
-        perceived = []
         for item in pipeline.run(bag):
-            perceived.append(item)
+            offline[item.tracked.stamp_ns] = (item.tracked.tracks, item.rankings)
             if arguments.json:
                 _print_rankings(item)
-        agreement = _compare_with_live(bag, perceived)
-        summary = {
-            "frames": len(perceived),
-            "bad_frames": pipeline.bad_frames,
-            "tracks": _summarise(perceived),
-            "agreement": {**asdict(agreement), "complete": agreement.complete} if agreement else None,
-        }
+        agreement = _compare_with_live(bag, offline)
+    summary = {
+        "frames": len(offline),
+        "bad_frames": pipeline.bad_frames,
+        "tracks": _summarise(rankings for _, rankings in offline.values()),
+        "agreement": {**asdict(agreement), "complete": agreement.complete} if agreement else None,
+    }
     if arguments.json:
         print(json.dumps(summary))
     else:
@@ -60,26 +63,32 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     from mission_core.pipeline import Pipeline
     from mission_core.radar.tracking import RadarTracker, TrackerConfig
 
-    model = ReidModel.load(model_directory(arguments.model))
     tracker = node_parameters("radar_tracker", arguments.params_file)
     reid = node_parameters("reid", arguments.params_file)
+    name = arguments.model or reid["model"]
+    model = ReidModel.load(model_directory(name))
     reidentifier = Reidentifier(model, period=reid["period"], min_frames=reid["min_frames"])
-    with SqliteGallery(arguments.gallery or _gallery_of(bag, arguments.model), model.sha256, read_only=True) as store:
+    with SqliteGallery(arguments.gallery or _gallery_of(bag, name), model.sha256, read_only=True) as store:
         reidentifier.set_gallery(store.clips())
-        recorded = bag.gallery_revisions()
-        if recorded and store.revision not in recorded:
-            print(
-                f"mission: the gallery is at revision {store.revision}, the bag was ranked against {recorded}: people "
-                "were enrolled or removed since, the live run cannot agree",
-                file=sys.stderr,
-            )
-    mount = load_calibration(tracker.get("calibration", "")).radar.mount
+        here = (model.sha256, store.revision)
+    recorded = bag.ranked_with()
+    if recorded and here not in recorded:
+        print(
+            "mission: the bag was ranked live with another model, or before people were enrolled or removed: the live "
+            f"run cannot agree (model and gallery revision here {here[0][:8]} {here[1]}, in the bag "
+            + ", ".join(f"{sha256[:8]} {revision}" for sha256, revision in recorded)
+            + ")",
+            file=sys.stderr,
+        )
+    mount = load_calibration(tracker["calibration"]).radar.mount
     return Pipeline(RadarTracker(from_parameters(TrackerConfig, tracker), mount), reidentifier)
 
 
 def _gallery_of(bag: "BagReader", model: str) -> Path:
     from mission_core.gallery.locate import find_gallery
 
+    if not bag.enrolled():
+        raise ConfigurationError(f"{bag.path} does not tell who was enrolled: name the gallery with --gallery")
     found = find_gallery(bag.enrolled(), model)
     if found is None:
         raise ConfigurationError(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery")
@@ -93,23 +102,21 @@ def _print_rankings(item: "Perceived") -> None:
         print(json.dumps({**record, "unknown": ranking.unknown}))
 
 
-def _compare_with_live(bag: "BagReader", perceived: list["Perceived"]) -> "Agreement | None":
+def _compare_with_live(bag: "BagReader", offline: "Run") -> "Agreement | None":
     """Agreement with the rankings in the bag; None where it holds none."""
     from mission_core.agreement import compare
 
     if not (bag.has("reid/identities") and bag.has("radar/tracks")):
         return None
-    offline: Run = {item.tracked.stamp_ns: (item.tracked.tracks, item.rankings) for item in perceived}
     tracks = {frame.stamp_ns: frame.tracks for frame in bag.tracked_frames()}
-    live: Run = {stamp: (tracks[stamp], rankings) for stamp, rankings in bag.rankings() if stamp in tracks}
-    return compare(live, offline)
+    return compare({stamp: (tracks[stamp], ranked) for stamp, ranked in bag.rankings() if stamp in tracks}, offline)
 
 
-def _summarise(perceived: list["Perceived"]) -> list[dict[str, Any]]:
-    """For each track how long it lasted, and its mean scores over its rankings."""
+def _summarise(frames: "Iterable[tuple[Ranking, ...]]") -> list[dict[str, Any]]:
+    """For each track how long it was ranked, and its mean scores."""
     totals: dict[int, dict[str, float]] = {}
     counts: dict[int, int] = {}
-    for ranking in (ranking for item in perceived for ranking in item.rankings if ranking.candidates):
+    for ranking in (ranking for rankings in frames for ranking in rankings if ranking.candidates):
         scores = totals.setdefault(ranking.track_id, {})
         counts[ranking.track_id] = counts.get(ranking.track_id, 0) + 1
         for person, score in [*((c.person_id, c.score) for c in ranking.candidates), ("unknown", ranking.unknown)]:
@@ -148,5 +155,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
     print(
         f"against the live run: {agreement['same_order']} of {agreement['compared']} rankings in the same order, "
         f"{agreement['same_first']} with the same person first, scores differ by at most "
-        f"{agreement['largest_difference']:.1e}; {agreement['only_one']} were made by one of the two only"
+        f"{agreement['largest_difference']:.1e}; {agreement['other_frames']} were made from other numbers of frames, "
+        f"{agreement['only_one']} by one of the two only"
     )

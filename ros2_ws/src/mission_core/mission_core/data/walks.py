@@ -5,6 +5,7 @@ People are numbered by seed. `sim.scenario` reserves the seeds of the test cohor
 
 import concurrent.futures
 import functools
+import hashlib
 import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ GROUP = 3
 RADAR_PROFILE = "walking_10fps"
 RADAR_MOUNT = Mount(height=1.0)
 CAMERA_MOUNT = Mount(height=1.4, pitch_deg=8.0)
+MAX_POINTS = 64
+"""Points kept per frame and person, the strongest."""
 WARM_UP = 10
 """Radar frames before the recording starts: the tracker has to find everybody."""
 
@@ -105,12 +108,12 @@ class PersonWalks:
 # --- simulation ---------------------------------------------------------------------------------------------------
 
 
-def simulate_group(seeds: Sequence[int], config: WalkSetConfig, num_points: int = 64) -> list[PersonWalks]:
+def simulate_group(seeds: Sequence[int], config: WalkSetConfig) -> list[PersonWalks]:
     """Simulates the walks of a few people who share the radar's room."""
     people = [sample_person(seed) for seed in seeds]
     radar: list[list[RadarWalk]] = [[] for _ in people]
     for take in range(config.radar_walks):
-        for own, found in zip(radar, _radar_walks(people, seeds[0] * 100 + take, config, num_points), strict=True):
+        for own, found in zip(radar, _radar_walks(people, seeds[0] * 100 + take, config), strict=True):
             own.extend(found)
     return [
         PersonWalks(person.seed, tuple(own), tuple(_camera_walks(person, config.camera_walks)))
@@ -118,7 +121,7 @@ def simulate_group(seeds: Sequence[int], config: WalkSetConfig, num_points: int 
     ]
 
 
-def _radar_walks(people: Sequence[Person], seed: int, config: WalkSetConfig, num_points: int) -> list[list[RadarWalk]]:
+def _radar_walks(people: Sequence[Person], seed: int, config: WalkSetConfig) -> list[list[RadarWalk]]:
     """One scene, seen by radar and tracker: for each person their walk, or nothing where the tracker lost them."""
     profile = load_profile(share_directory() / "config" / "radar" / f"{RADAR_PROFILE}.cfg")
     simulator = RadarSimulator(profile, RADAR_MOUNT, seed)
@@ -135,10 +138,10 @@ def _radar_walks(people: Sequence[Person], seed: int, config: WalkSetConfig, num
         frames.append(tracker.step(round(t * 1e9), number, points))
         truth.append(joints)
     joints = np.stack(truth, axis=1)[:, WARM_UP:]  # (P, F, 32, 3)
-    return [_follow(frames[WARM_UP:], own, num_points) for own in joints]
+    return [_follow(frames[WARM_UP:], own) for own in joints]
 
 
-def _follow(frames: Sequence[TrackedFrame], joints: Float64Array, num_points: int) -> list[RadarWalk]:
+def _follow(frames: Sequence[TrackedFrame], joints: Float64Array) -> list[RadarWalk]:
     """The walk of one person, from the one track that was nearest to them from the first frame to the last."""
     points, ids = [], set()
     for frame, pose in zip(frames, joints, strict=True):
@@ -148,8 +151,8 @@ def _follow(frames: Sequence[TrackedFrame], joints: Float64Array, num_points: in
             return []
         ids.add(track_id)
         position = next(t.position for t in frame.tracks if t.track_id == track_id)
-        points.append(frame_points(frame.points[frame.labels == track_id], position, num_points))
-    return [RadarWalk(tuple(points), body_frame(joints, np.zeros(2)))] if len(ids) == 1 else []
+        points.append(frame_points(frame.points[frame.labels == track_id], position, MAX_POINTS))
+    return [RadarWalk(tuple(points), body_frame(joints))] if len(ids) == 1 else []
 
 
 def _camera_walks(person: Person, count: int) -> Iterator[CameraWalk]:
@@ -163,7 +166,7 @@ def _camera_walks(person: Person, count: int) -> Iterator[CameraWalk]:
         )
         if snippet is not None:
             joints = walk.joints(start + np.arange(len(snippet.crops)) / SNIPPET_RATE)
-            yield CameraWalk(snippet, body_frame(joints, np.zeros(2)))
+            yield CameraWalk(snippet, body_frame(joints))
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -180,8 +183,7 @@ def load_people(config: WalkSetConfig, workers: int = 1) -> tuple[list[PersonWal
 
 def load_seeds(seeds: Sequence[int], config: WalkSetConfig, workers: int = 1) -> list[PersonWalks]:
     """The people of the given seeds, in groups of `GROUP`, from files where they exist."""
-    shape = f"r{config.radar_walks}x{config.radar_frames}-c{config.camera_walks}"
-    directory = state_directory() / "walks" / f"v{GENERATOR_VERSION}-{shape}"
+    directory = state_directory() / "walks" / generator_id(config)
     directory.mkdir(parents=True, exist_ok=True)
     groups = [tuple(seeds[i : i + GROUP]) for i in range(0, len(seeds), GROUP)]
     paths = [directory / f"{group[0]}-{len(group)}.npz" for group in groups]
@@ -194,6 +196,14 @@ def load_seeds(seeds: Sequence[int], config: WalkSetConfig, workers: int = 1) ->
             for job in track(concurrent.futures.as_completed(jobs), "simulating people", total=len(jobs)):
                 job.result()
     return [person for path in paths for person in _read(path)]
+
+
+def generator_id(config: WalkSetConfig) -> str:
+    """Names everything that shapes the data: simulator, walks, radar profile, tracker."""
+    profile = (share_directory() / "config" / "radar" / f"{RADAR_PROFILE}.cfg").read_text()
+    digest = hashlib.sha256(repr((profile, TrackerConfig())).encode()).hexdigest()[:8]
+    walks = f"r{config.radar_walks}x{config.radar_frames}-c{config.camera_walks}"
+    return f"v{GENERATOR_VERSION}-{walks}-{digest}"
 
 
 def _simulate_to_file(path: Path, seeds: tuple[int, ...], config: WalkSetConfig) -> None:
@@ -247,14 +257,12 @@ class Batch:
     """B people, one radar and one camera clip of each, never of the same walk.
 
     Attributes:
-        people: (B,) seeds.
         points: (B, T, N, 5); present: (B, T, N); frames: (B, T): see RadarClip.
         crops: (B, T, H, W, 3) uint8; geometry: (B, T, 4).
         radar_joints, camera_joints: (B, T, 32, 3) [m].
         gait: (B, G) body and gait parameters, standardised over the population of simulated people.
     """
 
-    people: Tensor
     points: Tensor
     present: Tensor
     frames: Tensor
@@ -270,7 +278,10 @@ class Batch:
 
 
 def sample_batch(people: Sequence[PersonWalks], size: int, config: ReidConfig, rng: np.random.Generator) -> Batch:
-    """A random training batch, augmented by late starts, lost points, other colours and light, and box errors."""
+    """A random training batch, augmented by late starts, lost points, other colours and light, and errors of the mount.
+
+    The boxes themselves are the simulator's: exact ones, which a detector in real pictures does not give.
+    """
     drawn = [people[i] for i in rng.choice(len(people), min(size, len(people)), replace=False)]
     clips, radar_joints, cameras = [], [], []
     for person in drawn:
@@ -281,7 +292,6 @@ def sample_batch(people: Sequence[PersonWalks], size: int, config: ReidConfig, r
         radar_joints.append(radar.joints[window])
         cameras.append(person.camera[rng.integers(len(person.camera))])
     return Batch(
-        torch.tensor([person.seed for person in drawn]),
         *_stacked(clips),
         torch.from_numpy(np.stack([_recoloured(camera.snippet.crops, rng) for camera in cameras])),
         torch.from_numpy(np.stack([_disturbed(camera.snippet.geometry, rng) for camera in cameras])),
@@ -330,7 +340,7 @@ def _recoloured(crops: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 
 def _disturbed(geometry: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Metric boxes with the error of a mount that was measured by hand; sometimes of a camera without calibration."""
+    """Metric boxes with the scale error of a mount measured by hand; sometimes unknown, as without calibration."""
     if rng.random() < 0.1:
         return np.full_like(geometry, np.nan)
     return (geometry * rng.normal(1.0, 0.005)).astype(np.float32)

@@ -12,14 +12,15 @@ import torch
 import yaml
 
 from mission_core import __version__
-from mission_core.data.walks import load_seeds, protocol
+from mission_core.camera.snippet import SNIPPET_RATE
+from mission_core.data.walks import GROUP, generator_id, load_seeds, protocol
 from mission_core.errors import ModelError
-from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.evaluate import Identification, calibration_summary, score_queries, shuffle_between_people
 from mission_core.models.card import CARD, WEIGHTS
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.sim.scenario import COHORT_SIZE
-from mission_core.train import TrainConfig, load_config
+from mission_core.train import TrainConfig, load_config, restore
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
     config = load_config(run / "config.yaml")
     network, saved = _trained(run, config)
     details = {
+        "made_by": [f"mission train config/train/{config.name}.yaml -o {run}", f"mission export {run} {output}"],
+        "license": "Apache-2.0",
+        "limits": LIMITS,
         "training": {**_plain(dataclasses.asdict(config)), "best_step": saved["step"]},
         "validation": saved["validation"],
     }
@@ -70,20 +74,24 @@ def write_model(network: MissionNetwork, name: str, output: Path, details: Mappi
 
 def cohort_figures(model: ReidModel, config: TrainConfig, workers: int) -> dict[str, Any]:
     """Figures on the 58 simulated test people, whom no training has seen, with the null-modality control."""
-    people = [p for p in load_seeds(range(COHORT_SIZE), config.data, workers) if p.radar and p.camera]
+    padded = -(-COHORT_SIZE // GROUP) * GROUP  # nobody of the cohort walks in a room with fewer people than the others
+    cohort = load_seeds(range(padded), config.data, workers)[:COHORT_SIZE]
+    people = [person for person in cohort if person.radar and person.camera]
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
+    distances = score_queries(model, test.queries, features, test.owner)
     shuffled = shuffle_between_people(test.queries, test.truth)
-    honest, null = (
-        Identification(score_queries(model, queries, features, test.owner), test.truth).summary()
-        for queries in (test.queries, shuffled)
-    )
+    null = Identification(score_queries(model, shuffled, features, test.owner), test.truth).summary()
+    seconds = model.num_frames / SNIPPET_RATE
     return {
-        "protocol": "query: the last 2 s of a radar walk with three people in the room; gallery: 3 camera clips of 2 s "
-        "per person, of other walks; every pair is scored; intervals bootstrapped over people",
-        "command": "mission export",
-        **honest,
+        "protocol": f"query: the last {seconds:g} s of a radar walk with {GROUP} people in the room; gallery: "
+        f"{config.data.camera_walks} camera clips of {seconds:g} s per person, of other walks; every pair is scored; "
+        "best clip counts; intervals bootstrapped over people",
+        "generator": generator_id(config.data),
+        "radar_walks_lost_by_the_tracker": COHORT_SIZE * config.data.radar_walks - len(test.queries),
+        **Identification(distances, test.truth).summary(),
         "null_modality_control": {key: null[key] for key in ("top1", "top1_95", "top5", "top5_95")},
+        "calibration": calibration_summary(model, distances, test.truth),
     }
 
 
@@ -95,7 +103,7 @@ def _trained(run: Path, config: TrainConfig) -> tuple[MissionNetwork, dict[str, 
     if not saved.get("calibrated"):
         raise ModelError(f"{path} is not calibrated: the training was interrupted; run `mission train` again to end it")
     network = MissionNetwork(config.network)
-    network.load_state_dict(saved["network"])
+    restore(network, saved["network"], path)
     return network, saved
 
 
@@ -108,6 +116,7 @@ def _check_parity(network: MissionNetwork, scripted: torch.jit.ScriptModule) -> 
     frames = torch.ones(points.shape[:2], dtype=torch.bool)
     crops = torch.randint(0, 256, (3, config.num_frames, 96, 64, 3), dtype=torch.uint8, generator=generator)
     geometry = torch.randn(3, config.num_frames, 4, generator=generator)
+    frames[0, :2], geometry[1] = False, float("nan")  # what is absent must be absent in both
     inputs = (points, present, frames, crops, geometry)
     difference = float((network(*inputs) - scripted(*inputs)).abs().max())
     if not difference < PARITY:
@@ -123,21 +132,15 @@ def _card(name: str, network: MissionNetwork, sha256: str) -> dict[str, Any]:
         "sha256": sha256,
         "mission_version": __version__,
         "date": datetime.date.today().isoformat(),
-        "license": "Apache-2.0",
-        "made_by": [
-            f"mission train config/train/{name}.yaml --output runs/{name}",
-            f"mission export runs/{name} models/{name}",
-        ],
         "parameters": sum(p.numel() for p in network.parameters()),
         "input": {
             "num_frames": config.num_frames,
-            "frame_rate_hz": config.frame_rate,
+            "frame_rate_hz": SNIPPET_RATE,
             "num_points": config.num_points,
             "radar": "x, y relative to the track along and left of the line of sight [m], z above the floor [m], "
             "SNR [dB], radial velocity [m/s]",
             "camera": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",
         },
-        "limits": LIMITS,
     }
 
 

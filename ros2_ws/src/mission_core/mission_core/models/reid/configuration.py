@@ -13,8 +13,7 @@ class ReidConfig:
     departs from its sizes where named.
 
     Attributes:
-        num_frames: T, frames of a radar clip and of an enrolled clip; the paper evaluates 5 to 20.
-        frame_rate: of both clips [Hz]; the paper's radar runs at 10.
+        num_frames: T, frames of a radar clip and of an enrolled clip, at 10 Hz; the paper evaluates 5 to 20.
         num_points: N, detections kept per frame (highest SNR first), absent ones are masked.
         point_features: widths of the shared per-point perceptron; the paper's 5, 12, 24, 48, 64.
         image_features: channels of the convolutions that replace the paper's ResNet-50. It has 24 M parameters and
@@ -25,7 +24,6 @@ class ReidConfig:
     """
 
     num_frames: int = 20
-    frame_rate: float = 10.0
     num_points: int = 64
     point_features: tuple[int, ...] = (5, 12, 24, 48, 64)
     image_features: tuple[int, ...] = (3, 32, 64, 128)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mission_core.errors import ModelError
 from mission_core.models.card import WEIGHTS, read_card
@@ -15,11 +16,27 @@ from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array, Float64Array, Snippet
 
 KIND = "reid"
+CHUNK = 64
+"""Enrolled clips fused at once: bounds the memory, and stays in the cache."""
 
 
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def best_clips(distances: Float64Array, owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Index (Q, P) of each person's nearest clip, which speaks for them.
+
+    Args:
+        distances: (Q, K) to the enrolled clips.
+        owner: (K,) whose they are, 0..P-1, each of whom has at least one.
+    """
+    best = np.empty((len(distances), owner.max() + 1), np.int64)
+    for person in range(best.shape[1]):
+        own = np.flatnonzero(owner == person)
+        best[:, person] = own[distances[:, own].argmin(axis=1)]
+    return best
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +48,7 @@ class ReidModel:
         sha256: of its weights; features made by one model are never compared with another's.
         num_frames: T, length of both clips.
         num_points: N, points per radar frame.
+        frame_period_ns: time between the frames of a clip.
         card: everything the card says.
     """
 
@@ -38,6 +56,7 @@ class ReidModel:
     sha256: str
     num_frames: int
     num_points: int
+    frame_period_ns: int
     card: Mapping[str, Any]
     network: torch.jit.ScriptModule
 
@@ -53,6 +72,11 @@ class ReidModel:
         if not weights_path.is_file():
             raise ModelError(f"{weights_path} does not exist: restore it, or make it with `mission export`")
         kind, expected = card["kind"], card["sha256"]
+        try:
+            num_frames, num_points = int(card["input"]["num_frames"]), int(card["input"]["num_points"])
+            frame_period_ns = round(1e9 / float(card["input"]["frame_rate_hz"]))
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
         if kind != KIND:
             raise ModelError(f"{directory} holds a model of kind '{kind}', expected '{KIND}'")
         found = sha256_of(weights_path)
@@ -66,8 +90,7 @@ class ReidModel:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"{weights_path} cannot be loaded as TorchScript: {reason}") from error
-        shape = card["input"]
-        return cls(str(card["name"]), found, int(shape["num_frames"]), int(shape["num_points"]), card, network)
+        return cls(str(card["name"]), found, num_frames, num_points, frame_period_ns, card, network)
 
     @torch.inference_mode()
     def encode_clip(self, snippet: Snippet) -> Float32Array:
@@ -95,7 +118,8 @@ class ReidModel:
             return np.zeros((len(clips), len(features)))
         frames = torch.from_numpy(np.stack([clip.frames for clip in clips]))
         tokens = self.encode_radar(clips)
-        return self.network.distances(tokens, frames, torch.from_numpy(features)).double().numpy()
+        chunks = torch.from_numpy(features).split(CHUNK)
+        return torch.cat([self.network.distances(tokens, frames, chunk) for chunk in chunks], dim=1).double().numpy()
 
     @torch.inference_mode()
     def probabilities(self, person_distances: Float64Array) -> Float64Array:

@@ -268,8 +268,13 @@ class MissionNetwork(nn.Module):
 
     @torch.jit.export
     def probabilities(self, person_distances: Tensor) -> Tensor:
-        """Distances (Q, P) of each person's best clip to probabilities (Q, P + 1), the last one "unknown"."""
-        unknown = self.unknown_logit.expand(person_distances.shape[0], 1)
+        """Distances (Q, P) of each person's best clip to probabilities (Q, P + 1), the last one "unknown".
+
+        With every enrolled person the chance grows that somebody is near by accident; the logit of "unknown" grows by
+        as much, so that its prior, one half in calibration, holds in a gallery of any size.
+        """
+        people = person_distances.shape[1]
+        unknown = (self.unknown_logit + math.log(float(people))).expand(person_distances.shape[0], 1)
         return functional.softmax(torch.cat([-self.sharpness * person_distances, unknown], dim=-1), dim=-1)
 
     def forward(self, points: Tensor, present: Tensor, frames: Tensor, crops: Tensor, geometry: Tensor) -> Tensor:

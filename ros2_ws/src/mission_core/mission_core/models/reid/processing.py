@@ -13,7 +13,7 @@ POINT_COLUMNS = (Column.X, Column.Y, Column.Z, Column.SNR, Column.DOPPLER)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadarClip:
-    """Network input of one track's last T frames; frames that do not exist yet stand first and are absent.
+    """Network input of one track's last T frames; those that do not exist yet, or were lost, are absent.
 
     Attributes:
         points: (T, N, 5) float32 x, y [m] relative to the track, z [m] above the floor, SNR [dB], velocity [m/s].
@@ -55,26 +55,27 @@ def frame_points(points: Points, position: Float64Array, num_points: int) -> Flo
     return selected
 
 
-def radar_clip(frames: Sequence[Float32Array], num_frames: int, num_points: int) -> RadarClip:
-    """Pads the newest `num_frames` results of `frame_points` to the network's fixed shape."""
+def radar_clip(frames: Sequence[Float32Array | None], num_frames: int, num_points: int) -> RadarClip:
+    """Pads the newest `num_frames` results of `frame_points`, None for a lost frame, to the network's fixed shape."""
     newest = frames[-num_frames:]
     points = np.zeros((num_frames, num_points, 5), np.float32)
     present = np.zeros((num_frames, num_points), bool)
     exists = np.zeros(num_frames, bool)
     for row, frame in enumerate(newest, start=num_frames - len(newest)):
-        points[row, : len(frame)] = frame
-        present[row, : len(frame)] = True
-        exists[row] = True
+        if frame is not None:
+            points[row, : len(frame)] = frame[:num_points]
+            present[row, : len(frame)] = True
+            exists[row] = True
     return RadarClip(points, present, exists)
 
 
-def body_frame(joints: Float64Array, sensor: Float64Array) -> Float32Array:
-    """Joints (T, 32, 3) of a room frame as seen by a sensor standing at `sensor` (2,): the target of the pose heads.
+def body_frame(joints: Float64Array) -> Float32Array:
+    """Joints (T, 32, 3) of a sensor's room frame as the sensor sees the body: the target of the pose heads.
 
     Origin on the floor beneath the pelvis, x along the line of sight away from the sensor, y left, z up.
     """
     pelvis = joints[:, 0, :2]
     result = joints.astype(np.float32)
     for row, position in enumerate(pelvis):
-        result[row, :, :2] = (joints[row, :, :2] - position) @ line_of_sight(position - sensor).T
+        result[row, :, :2] = (joints[row, :, :2] - position) @ line_of_sight(position).T
     return result

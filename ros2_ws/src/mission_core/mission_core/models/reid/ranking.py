@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
-from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.model import ReidModel, best_clips
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 
 @dataclass(slots=True)
 class _History:
-    """What is remembered of a track: its newest frames, and the ranking they last led to."""
+    """What is remembered of a track: its newest frames (None: lost), when and at what age, and its last ranking."""
 
-    frames: deque[Float32Array]
+    frames: deque[Float32Array | None]
     ranking: Ranking
+    stamp_ns: int
+    age: float
 
 
 class Reidentifier:
@@ -76,10 +78,14 @@ class Reidentifier:
 
     def _remember(self, track: Track, frame: TrackedFrame) -> _History:
         history = self._histories.get(track.track_id)
-        if history is None:
-            history = _History(deque(maxlen=self.model.num_frames), Ranking(track.track_id, (), 1.0, 0))
+        if history is None or track.age < history.age:  # after a restart of the tracker ids mean other people
+            nobody_yet = Ranking(track.track_id, (), 1.0, 0)
+            history = _History(deque(maxlen=self.model.num_frames), nobody_yet, frame.stamp_ns, track.age)
+        lost = round((frame.stamp_ns - history.stamp_ns) / self.model.frame_period_ns) - 1
+        history.frames.extend([None] * min(max(lost, 0), self.model.num_frames))
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
+        history.stamp_ns, history.age = frame.stamp_ns, track.age
         if len(history.frames) < self.min_frames:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
         return history
@@ -96,10 +102,7 @@ class Reidentifier:
         if not self._clips:
             return [Ranking(track_id, (), 1.0, n) for track_id, n in zip(track_ids, used, strict=True)]
         distances = self.model.distances(clips, self._features)  # (Q, K)
-        best = np.full((len(clips), len(self._people)), -1, np.int64)
-        for person in range(len(self._people)):
-            own = np.flatnonzero(self._owner == person)
-            best[:, person] = own[distances[:, own].argmin(axis=1)]
+        best = best_clips(distances, self._owner)
         person_distances = np.take_along_axis(distances, best, axis=1)  # (Q, P)
         probabilities = self.model.probabilities(person_distances)
         return [
