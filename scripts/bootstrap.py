@@ -1,6 +1,7 @@
 """Makes `.venv` ready: real ROS 2 Jazzy, mission's dependencies, mission_msgs and mission itself. No root, no ROS.
 
-Each step leaves a stamp of what it was made from in `.venv`, so a second run does nothing and needs no network.
+Each step leaves a stamp of what it was made from in `.venv`, so a second run does nothing and needs no network. The
+stamp is there from the step's beginning, so an interrupted run is taken up again.
 Runs on the standard library alone, with the Python that the environment shall have.
 """
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 SOURCES = ROOT / "ros2_ws" / "src"
+LEAST_SPACE = 4e9  # [bytes] to install and to unpack
+SPACE = "2 GB with a torch for CPUs, several GB more with CUDA, which pip takes on Linux unless configured otherwise"
 PYTHON_VERSIONS = ((3, 11), (3, 12))  # numpy 1.26 and the ROS wheels have these in common
 
 
@@ -47,9 +50,21 @@ def check_machine() -> list[str]:
         import venv  # noqa: F401
     except ImportError:
         missing.append("Python's venv module is incomplete: `sudo apt install python3-venv`")
-    if not VENV.exists() and shutil.disk_usage(ROOT).free < 4e9:
-        missing.append(f"Less than 4 GB are free beside {ROOT}: make room, the environment takes about 2 GB")
+    if is_foreign():
+        missing.append(f"{VENV} was not made by mission: move it away, `mv .venv .venv-other`, or delete it")
+    elif not stamp("requirements").is_file() and shutil.disk_usage(ROOT).free < LEAST_SPACE:
+        missing.append(f"Less than {LEAST_SPACE / 1e9:.0f} GB are free in {ROOT}: make room ({SPACE})")
     return missing
+
+
+def stamp(name: str) -> Path:
+    """The file in which a step notes what it was made from."""
+    return VENV / f".mission-{name}"
+
+
+def is_foreign() -> bool:
+    """Whether `.venv` is somebody else's, and not to be replaced: ours has a stamp before it has anything else."""
+    return VENV.is_dir() and any(VENV.iterdir()) and not stamp("environment").is_file()
 
 
 def digest(paths: Iterable[Path], *extra: str) -> str:
@@ -62,14 +77,15 @@ def digest(paths: Iterable[Path], *extra: str) -> str:
 
 def step(name: str, fingerprint: str, action: Callable[[], None]) -> None:
     """Runs `action` unless it was done before with the same fingerprint."""
-    stamp = VENV / f".mission-{name}"
-    if stamp.is_file() and stamp.read_text() == fingerprint:
+    file = stamp(name)
+    if PYTHON.exists() and file.is_file() and file.read_text() == fingerprint:
         return
     started = time.monotonic()
     print(f"[mission] {name} ...", file=sys.stderr, flush=True)
-    stamp.unlink(missing_ok=True)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("unfinished")
     action()
-    stamp.write_text(fingerprint)
+    file.write_text(fingerprint)
     print(f"[mission] {name} done in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -83,9 +99,12 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> None:
 
 
 def create_venv() -> None:
-    """A fresh environment; an old one may hold other versions."""
-    if VENV.exists():
-        shutil.rmtree(VENV)
+    """A fresh environment in the place of an old one, which may hold other versions; only the stamp stays."""
+    for path in set(VENV.iterdir()) - {stamp("environment")}:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     run(sys.executable, "-m", "venv", VENV)
 
 
@@ -154,10 +173,9 @@ def main() -> None:
     missing = check_machine()
     if missing:
         sys.exit("\n".join(["[mission] this machine is not ready:", *(f"  - {line}" for line in missing)]))
-    version = digest([])
-    if not PYTHON.exists() or (VENV / ".mission-environment").read_text() != version:
-        create_venv()
-    step("environment", version, lambda: None)
+    if not stamp("requirements").is_file():
+        print(f"[mission] setting up {VENV}, once: {SPACE}", file=sys.stderr, flush=True)
+    step("environment", digest([]), create_venv)
     step("requirements", digest([ROOT / "requirements.txt"]), install_requirements)
     step("ros-wheels", digest([ROOT / "requirements.txt"]), patch_ros_wheels)
     interface_files = [path for path in (SOURCES / "mission_msgs").rglob("*") if path.is_file()]
