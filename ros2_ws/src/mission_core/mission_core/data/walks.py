@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from mission_core.calibration import CAMERA_MOUNT, RADAR_MOUNT
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.configuration import ReidConfig
@@ -31,7 +32,7 @@ from mission_core.sim.camera import SimulatedCamera
 from mission_core.sim.motion import Walk, cast
 from mission_core.sim.people import Person, gait_vector, sample_person
 from mission_core.sim.radar import RadarSimulator
-from mission_core.types import NO_TRACK, Float32Array, Float64Array, ImageArray, Mount, Snippet, TrackedFrame
+from mission_core.types import NO_TRACK, Float32Array, Float64Array, ImageArray, Snippet, TrackedFrame
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,6 @@ GENERATOR_VERSION = 1
 GROUP = 3
 """People who share the radar's room."""
 RADAR_PROFILE = "walking_10fps"
-RADAR_MOUNT = Mount(height=1.0)
-CAMERA_MOUNT = Mount(height=1.4, pitch_deg=8.0)
 MAX_POINTS = 64
 """Points kept per frame and person, the strongest."""
 WARM_UP = 10
