@@ -11,7 +11,7 @@ setup(
     ],
     zip_safe=False,
     maintainer="mission maintainers",
-    maintainer_email="maintainers@mission-radar.dev",
+    maintainer_email="maintainers@mission.invalid",
     description="Radar-to-camera re-identification by gait: everything that computes, without ROS.",
     license="Apache-2.0",
     extras_require={"test": ["pytest"]},

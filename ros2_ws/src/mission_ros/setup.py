@@ -22,7 +22,7 @@ setup(
     ],
     zip_safe=False,
     maintainer="mission maintainers",
-    maintainer_email="maintainers@mission-radar.dev",
+    maintainer_email="maintainers@mission.invalid",
     description="ROS 2 nodes of mission, the message conversions, and the mission command's up, record and replay.",
     license="Apache-2.0",
     extras_require={"test": ["pytest"]},
