@@ -1,6 +1,9 @@
-"""Drives the perception nodes from what a bag holds of the sensors.
+"""Drives the perception nodes from what a bag holds of the sensors, recorded in this `namespace`.
 
 ros2 launch mission replay.launch.py bag:=mission_2025-01-31_12-00-00 rviz:=true
+
+`ros2 bag play` waits for nobody: on a slow machine give a longer `delay`, or use `mission replay`, which waits until
+all nodes are active and loses no frame.
 """
 
 from launch import LaunchDescription

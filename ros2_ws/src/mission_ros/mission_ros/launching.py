@@ -26,6 +26,9 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from mission_core.calibration import load_calibration
+from mission_core.data.bags import BagReader
+from mission_core.gallery.locate import find_gallery
+from mission_core.models.card import DEFAULT_MODEL
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE, CameraChoice, NodeSpec, RadarChoice, node_table
 from mission_ros.topics import INPUTS, RECORDED, SHOWN
@@ -143,7 +146,7 @@ def bag_recorder() -> ExecuteProcess:
 
 def bag_player() -> list[Action]:
     """`ros2 bag play` of what the sensors measured, with /clock; when it ends, so does everything."""
-    topics = [_topic(topic) for topic in (*INPUTS, "/tf_static")]
+    topics = [_topic(topic) for topic in INPUTS]
     options = ["--clock", "--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay"), "--topics"]
     play = ExecuteProcess(cmd=["ros2", "bag", "play", LaunchConfiguration("bag"), *options, *topics], output="screen")
     ended = Shutdown(reason="the bag has been played")
@@ -155,7 +158,10 @@ def bag_player() -> list[Action]:
 
 
 def camera_transforms() -> list[Node]:
-    """Where the camera is, for a replay without camera driver; live, the drivers say so themselves."""
+    """Where the camera is, for a replay without camera driver; live, the drivers say so themselves.
+
+    As all that is derived from a bag, it follows from the calibration of today: the bag's /tf_static is not played.
+    """
     camera = load_calibration().camera
     yaw, pitch = math.radians(camera.yaw_deg), math.radians(camera.mount.pitch_deg)
     x, y = camera.position
@@ -192,15 +198,22 @@ def _nodes(context: LaunchContext, wanted: Callable[[NodeSpec], bool], *, replay
     def value(name: str) -> str:
         return context.launch_configurations.get(name, "")
 
+    gallery = value("gallery") or (_recorded_gallery(value("bag"), value("model")) if replay else "")
     table = node_table(
         "replay" if replay else value("radar"),  # type: ignore[arg-type]
         "replay" if replay else value("camera"),  # type: ignore[arg-type]
         capture_file=value("capture_file"),
         camera_source=value("camera_source"),
-        gallery=value("gallery"),
+        gallery=gallery,
         model=value("model"),
     )
     return [_node(spec) for spec in table if wanted(spec)]
+
+
+def _recorded_gallery(bag: str, model: str) -> str:
+    """The gallery here that holds the people enrolled at a recording, as `mission replay` takes it; else empty."""
+    with BagReader(bag) as reader:
+        return str(find_gallery(reader.enrolled(), model or DEFAULT_MODEL) or "")
 
 
 def _node(spec: NodeSpec) -> Node:
