@@ -29,6 +29,7 @@ from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
 from rclpy.node import Node
 
 from mission_ros.conversions import stamp_to_ns
+from mission_ros.process import child_environment
 from mission_ros.qos import RESULT, SENSOR_SUBSCRIBER
 
 NS_PER_BYTE = 10 * 1e9 / 921600  # 8N1
@@ -61,24 +62,28 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="of measurement, after the warm-up")
     seconds = parser.parse_args().seconds
     command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "sim", "--camera", "sim", "--json"]
-    stack = subprocess.Popen(
-        [*command, "--seconds", str(seconds + WARM_UP + 5)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command += ["--log-level", "error"]
     rclpy.init()
     node = Listener()
     stop = threading.Event()
     spinner = threading.Thread(target=lambda: spin(node, stop))
     spinner.start()
-    time.sleep(WARM_UP)
-    start_ns, cpu = time.time_ns(), cpu_seconds(stack.pid)
-    time.sleep(seconds)
-    spent = {name: value - cpu.get(name, 0.0) for name, value in cpu_seconds(stack.pid).items()}
-    stop.set()
-    spinner.join()
-    stack.wait(timeout=30)
+    stack = subprocess.Popen(command, env=child_environment(), stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(WARM_UP)
+        start_ns, cpu = time.time_ns(), cpu_seconds(stack.pid)
+        time.sleep(seconds)
+        spent = {name: value - cpu.get(name, 0.0) for name, value in cpu_seconds(stack.pid).items()}
+    except psutil.Error as error:
+        sys.exit(f"nothing was measured, the stack ended too early ({error}); its reason stands above")
+    finally:
+        stack.terminate()
+        stack.wait()
+        stop.set()
+        spinner.join()
+        node.destroy_node()
+        rclpy.shutdown()
     report(node, start_ns, {name: value / seconds for name, value in spent.items()})
-    node.destroy_node()
-    rclpy.shutdown()
 
 
 def spin(node: Node, stop: threading.Event) -> None:
@@ -108,6 +113,8 @@ def report(node: Listener, start_ns: int, cpu: dict[str, float]) -> None:
         previous = scores
         if stamp >= start_ns and people == 3 and stamp in node.last_byte_ns:
             rows[kind].append((arrival - node.last_byte_ns[stamp]) * 1e-6)
+    if not any(rows.values()):
+        sys.exit("nothing was measured: no ranking of three people came; see what `mission up` shows")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"{'rankings of three tracks':<28}{'frames':>8}{'median ms':>11}{'p99 ms':>9}{'max ms':>9}")
     for kind, values in (*rows.items(), ("all", rows["renewed"] + rows["repeated"])):
