@@ -5,6 +5,7 @@
 
 import ast
 import importlib.util
+import re
 import runpy
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def calls(tree: ast.AST, name: str) -> list[ast.Call]:
     return [call for call in found if call.func.id == name]
 
 
-def test_there_are_the_launch_files_that_the_readme_names() -> None:
-    names = {file.name.removesuffix(".launch.py") for file in LAUNCH_FILES}
-    assert names == {"bringup", "sensors", "perception", "record", "replay", "simulate"}
+def test_the_readme_names_every_launch_file_and_no_other() -> None:
+    named = set(re.findall(r"\w+\.launch\.py", (REPOSITORY / "README.md").read_text()))
+    assert named == {file.name for file in LAUNCH_FILES}
 
 
 @pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
@@ -55,18 +56,12 @@ def test_no_launch_file_names_a_node_itself() -> None:
 def test_a_launch_file_loads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("launch_ros", reason="launch and launch_ros come with ROS, not with the Python registry")
     from launch import LaunchDescription
-    from launch.actions import DeclareLaunchArgument
 
     specification = importlib.util.spec_from_file_location(file.name, file)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     description = module.generate_launch_description()
     assert isinstance(description, LaunchDescription)
-    arguments = {e.name for e in description.entities if isinstance(e, DeclareLaunchArgument)}
-    if file.name == "bringup.launch.py":
-        assert arguments >= {
-            *("namespace", "params_file", "radar", "camera", "record", "rviz", "log_level", "use_sim_time"),
-        }
 
 
 def test_rviz_shows_topics_and_marker_namespaces_that_exist() -> None:
@@ -81,31 +76,23 @@ def test_rviz_shows_topics_and_marker_namespaces_that_exist() -> None:
         assert all(f'"{namespace}"' in markers for namespace in display.get("Namespaces", {}))
 
 
-def test_the_containers_have_room_for_shared_memory_and_reach_the_sensors() -> None:
+def test_the_containers_launch_what_exists() -> None:
     services = yaml.safe_load((REPOSITORY / "docker" / "compose.yaml").read_text())["services"]
-    assert services["simulate"]["shm_size"] == "256m"
-    assert services["sensors"]["ipc"] == services["sensors"]["network_mode"] == "host"
-    assert len(services["sensors"]["devices"]) == 3
     for service in services.values():
-        assert "ROS_DOMAIN_ID" in service["environment"]
-        package, launch_file = service["command"].split()[2:4]
-        assert package == "mission"
-        assert (REPOSITORY / "launch" / launch_file).is_file()
-
-
-def test_the_workflow_lints_and_tests_with_and_without_ros() -> None:
-    jobs = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yaml").read_text())["jobs"]
-    commands = {name: "\n".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
-    assert "ruff check" in commands["lint"]
-    assert "pytest tests/unit" in commands["unit"]
-    assert "rclpy" not in commands["unit"]
-    assert "colcon build" in commands["ros"]
-    assert jobs["ros"]["container"]["image"].startswith("ros:jazzy")
-    assert (REPOSITORY / commands["pip-ros"].strip()).is_file()
+        assert (REPOSITORY / "launch" / service["command"].split()[3]).is_file()
 
 
 def test_commit_hooks_call_tools_that_requirements_pin() -> None:
     (repository,) = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
     tools = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in repository["hooks"]}
     pinned = {line.split("==")[0] for line in (REPOSITORY / "requirements.txt").read_text().splitlines()}
-    assert tools == {"ruff", "mypy"} <= pinned
+    assert tools <= pinned
+
+
+def test_what_is_installed_by_name_is_pinned_in_requirements() -> None:
+    """The workflow and the container pick lines of requirements.in; one without a match would not be noticed there."""
+    pinned = {line.split("==")[0] for line in (REPOSITORY / "requirements.in").read_text().splitlines() if "==" in line}
+    for file in (".github/workflows/ci.yaml", "docker/Dockerfile"):
+        (names,) = re.findall(r"grep -E '\^\(([\w|]+)\)=='", (REPOSITORY / file).read_text())
+        assert set(names.split("|")) <= pinned
+    assert "\n# mission_core" in (REPOSITORY / "requirements.in").read_text()  # where the workflow begins to read
