@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def test_two_frames_of_one_read_are_as_far_apart_as_their_bytes() -> None:
 def test_stamps_never_go_back_however_late_a_read_comes() -> None:
     small, large = frame(1, 3), frame(2, 90)
     stamps = [stamp for _, stamp in played(Port((NOW, small), (NOW + 1000, large), (NOW + 2000, frame(3, 90))))]
-    assert all(later > earlier for earlier, later in zip(stamps, stamps[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(stamps))
 
 
 def test_clock_that_is_set_back_is_followed() -> None:

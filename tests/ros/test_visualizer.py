@@ -183,3 +183,19 @@ def test_pictures_of_a_camera_without_body_tracking(stack: Stack, listener: List
         return pictures
 
     assert (conversions.image_from_msg(wait_for(picture, "a picture")[0]) == 90).all()
+
+
+def test_pictures_go_on_when_the_skeletons_end(stack: Stack, listener: Listener) -> None:
+    health = listener.diagnostics()
+    pictures = listener.collect(Image, "viz/image", RESULT)
+    wait_for(lambda: stack.image.get_subscription_count(), "the visualizer to take pictures")
+
+    def picture(with_bodies: bool) -> bool:
+        stack.publish_camera(make_body(8), with_bodies=with_bodies)
+        return bool(pictures) and bool((conversions.image_from_msg(pictures[-1]) != 90).any()) == with_bodies
+
+    wait_for(lambda: picture(with_bodies=True), "a picture with a skeleton")
+    wait_for(lambda: picture(with_bodies=False), "a picture without skeletons")
+    wait_for(lambda: health.get("visualizer", (0, "", {}))[1] == "no tracks arrive on radar/tracks", "diagnostics")
+    assert float(health["visualizer"][2]["pictures_hz"]) > 0.0
+    assert health["visualizer"][2]["refused_messages"] == "0"

@@ -111,7 +111,7 @@ def cloud_to_points(cloud: PointCloud2) -> Points:
     """(N, 6) detections of a cloud; fields are found by name, so other publishers' layouts are read too.
 
     Raises:
-        ConfigurationError: the cloud lacks a field of `POINT_FIELDS`.
+        ConfigurationError: the cloud lacks a field of `POINT_FIELDS`, or contradicts itself.
     """
     records = _records(cloud, POINT_FIELDS)
     return np.stack([records[name].astype(np.float32) for name in POINT_FIELDS], axis=-1)
@@ -134,6 +134,12 @@ def _records(cloud: PointCloud2, needed: Sequence[str]) -> NDArray[np.void]:
         raise ConfigurationError(
             f"the point cloud of {cloud.header.frame_id!r} lacks {', '.join(missing)}; it has {', '.join(fields)}. "
             f"mission needs {', '.join(needed)}: check that the topic is the one of radar_driver or radar_tracker"
+        )
+    unknown = [field.name for field in fields.values() if field.datatype not in _NUMPY_OF_FIELD]
+    if unknown or len(cloud.data) < cloud.width * cloud.height * cloud.point_step:
+        raise ConfigurationError(
+            f"the point cloud of {cloud.header.frame_id!r} contradicts itself: {len(cloud.data)} bytes for "
+            f"{cloud.width * cloud.height} points of {cloud.point_step} bytes, unknown datatypes of {unknown}"
         )
     order = ">" if cloud.is_bigendian else "<"
     dtype = np.dtype(
@@ -263,12 +269,17 @@ def image_from_msg(message: Image) -> ImageArray:
     """(H, W, 3) BGR picture of a bgr8, rgb8, bgra8, rgba8 or mono8 image.
 
     Raises:
-        ConfigurationError: the encoding is another one.
+        ConfigurationError: the encoding is another one, or the data are not of the size that the message tells.
     """
     channels = {"bgr8": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4, "mono8": 1}.get(message.encoding)
     if channels is None:
         raise ConfigurationError(
             f"images encoded as {message.encoding!r} are not understood: publish bgr8, rgb8, bgra8, rgba8 or mono8"
+        )
+    if len(message.data) != message.height * message.step or message.step < message.width * channels:
+        raise ConfigurationError(
+            f"an image contradicts itself: {len(message.data)} bytes for {message.height} rows of {message.step} "
+            f"bytes with {message.width} {message.encoding} pixels each"
         )
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     image = rows[:, : message.width * channels].reshape(message.height, message.width, channels)

@@ -23,9 +23,11 @@ class Subscriber:
         sub: the rclpy subscription.
     """
 
-    def __init__(self, node: Node, msg_type: type, topic: str, qos_profile: QoSProfile | int = 10) -> None:
+    def __init__(
+        self, node: Node, msg_type: type, topic: str, qos_profile: QoSProfile | int = 10, **options: Any
+    ) -> None:
         self._callbacks: list[Callable[[Any], None]] = []
-        self.sub = node.create_subscription(msg_type, topic, self._receive, qos_profile)
+        self.sub = node.create_subscription(msg_type, topic, self._receive, qos_profile, **options)
 
     def registerCallback(self, callback: Callable[[Any], None]) -> None:  # noqa: N802 - as in message_filters
         """Calls `callback(message)` for every message."""

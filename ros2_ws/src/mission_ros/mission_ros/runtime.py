@@ -121,7 +121,8 @@ class ManagedNode(LifecycleNode):
     """A lifecycle node that configures and activates itself, and tries again while it cannot.
 
     Subclasses implement `configure`, `activate`, `deactivate` and `cleanup`; errors raised there are logged and turn
-    into a failed transition: a node that cannot stop its work stays active, and keeps open what it works with. Once active it is left to whoever manages it: a `deactivate` from outside stays.
+    into a failed transition: a node that cannot stop its work stays active, and keeps open what it works with. Once
+    active it is left to whoever manages it: a `deactivate` from outside stays.
 
     Parameters:
         autostart: configure and activate without being asked.

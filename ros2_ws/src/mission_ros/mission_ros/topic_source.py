@@ -1,15 +1,16 @@
 """The running camera as a source of pictures, for enrolment."""
 
+import contextlib
 import queue
 
 from mission_msgs.msg import BodyArray
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from mission_core.camera.source import READ_TIMEOUT
-from mission_core.errors import CameraError
+from mission_core.errors import CameraError, ConfigurationError
 from mission_core.types import Body, CameraFrame, CameraModel
 from mission_ros import conversions
 from mission_ros.qos import SENSOR_SUBSCRIBER
@@ -28,11 +29,12 @@ class TopicSource:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._group = ReentrantCallbackGroup()
+        self._group = MutuallyExclusiveCallbackGroup()  # pictures stay in order
         self._subscriptions: list[Subscription] = []
         self._frames: queue.Queue[CameraFrame] = queue.Queue(_REMEMBERED)
         self._camera: CameraModel | None = None
         self._bodies: dict[int, tuple[Body, ...]] = {}
+        self._problem = ""
 
     def open(self) -> None:
         """Begins to listen."""
@@ -49,13 +51,14 @@ class TopicSource:
         """The next picture.
 
         Raises:
-            CameraError: none comes.
+            CameraError: none comes, or none that can be used.
         """
         try:
             return self._frames.get(timeout=READ_TIMEOUT)
         except queue.Empty:
             raise CameraError(
-                f"no picture came on camera/color/image_raw for {READ_TIMEOUT:.0f} s: is camera_driver running?"
+                self._problem
+                or f"no picture came on camera/color/image_raw for {READ_TIMEOUT:.0f} s: is camera_driver running?"
             ) from None
 
     def close(self) -> None:
@@ -78,7 +81,12 @@ class TopicSource:
     def _on_image(self, message: Image) -> None:
         # camera_driver sends the skeletons of a picture just before it; without them people are found in the picture
         stamp_ns = conversions.stamp_to_ns(message.header.stamp)
-        frame = CameraFrame(stamp_ns, conversions.image_from_msg(message), self._camera, self._bodies.get(stamp_ns))
+        try:
+            picture = conversions.image_from_msg(message)
+        except ConfigurationError as error:
+            self._problem = str(error)
+            return
         if self._frames.full():
-            self._frames.get_nowait()
-        self._frames.put_nowait(frame)
+            with contextlib.suppress(queue.Empty):  # read meanwhile
+                self._frames.get_nowait()
+        self._frames.put_nowait(CameraFrame(stamp_ns, picture, self._camera, self._bodies.get(stamp_ns)))

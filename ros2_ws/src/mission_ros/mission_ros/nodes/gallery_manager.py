@@ -21,12 +21,13 @@ from mission_ros import conversions
 from mission_ros.background import Background
 from mission_ros.diagnostics import Diagnostics, Level, Report
 from mission_ros.qos import LATCHED
-from mission_ros.runtime import ManagedNode, parameter, run, texts
+from mission_ros.runtime import STEADY, ManagedNode, parameter, run, texts
 from mission_ros.topic_source import TopicSource
 
 if TYPE_CHECKING:
     from mission_core.models.reid.model import ReidModel
 
+_UPKEEP_PERIOD = 60.0  # [s] a clip may be used after it has expired, at most
 _THREADS = 3  # one enrols, one answers, one takes pictures
 
 
@@ -45,21 +46,22 @@ class GalleryManager(ManagedNode):
         self._model: ReidModel | None = None
         self._store: SqliteGallery | None = None
         self._seeding: Background | None = None
-        self._problem = ""
+        self._problem = ""  # of the store
+        self._seeding_problem = ""
+        self._told_revision = -1
         self._enrolling = threading.Lock()
         self._info = self.create_publisher(GalleryInfo, "gallery/info", LATCHED)
         slow, quick = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
         self.create_service(EnrolPerson, "gallery/enrol", self._on_enrol, callback_group=slow)
         self.create_service(RemovePerson, "gallery/remove", self._on_remove, callback_group=quick)
         self.create_service(ListPersons, "gallery/list", self._on_list, callback_group=quick)
+        self.create_timer(_UPKEEP_PERIOD, self._keep_up, callback_group=quick, clock=STEADY)
         self._diagnostics = Diagnostics(self, self._report)
 
     def configure(self) -> None:
         """Opens the store."""
         self._store = SqliteGallery(self._database, model_sha256(self._model_directory))
-        expired = self._store.purge_expired()
-        if expired:
-            self.get_logger().info(f"{expired} clips had expired and were removed")
+        self._purge(self._store)
 
     def activate(self) -> None:
         """Tells what is enrolled, and enrols who shall be from the start."""
@@ -107,26 +109,28 @@ class GalleryManager(ManagedNode):
             response.removed_clips = self._gallery().remove(check_person_id(request.person_id))
         except MissionError as error:
             response.success, response.message = False, str(error)
-            return response
-        response.success = response.removed_clips > 0
-        response.message = (
-            f"{response.removed_clips} clips of {request.person_id} were removed; nothing else was kept of them"
-            if response.success
-            else f"{request.person_id} was not enrolled"
-        )
-        self._publish_info()
+        else:
+            response.success = response.removed_clips > 0
+            response.message = (
+                f"{response.removed_clips} clips of {request.person_id} were removed; nothing else was kept of them"
+                if response.success
+                else f"{request.person_id} was not enrolled"
+            )
+        self._publish_info()  # after a failure too: it may concern the traces of clips that are gone already
         return response
 
     def _on_list(self, request: ListPersons.Request, response: ListPersons.Response) -> ListPersons.Response:
         try:
             clips = self._gallery().clips(request.person_id or None)
         except MissionError as error:
-            self._problem = str(error)
+            response.success, response.message = False, str(error)
             return response
+        response.success = True
         response.clips = [conversions.clip_to_msg(clip) for clip in clips]
         return response
 
     def _enrol_seeds(self, stop: threading.Event) -> None:
+        problems = []
         for seed in self._seeds:
             try:
                 person_id, source = parse_seed(seed)
@@ -135,8 +139,9 @@ class GalleryManager(ManagedNode):
                 if not known and not stop.is_set():
                     self._enrol(person_id, source, purpose=purpose)
             except MissionError as error:
-                self._problem = str(error)
-                self.get_logger().error(self._problem)
+                problems.append(str(error))
+                self.get_logger().error(str(error))
+        self._seeding_problem = "; ".join(problems)
 
     def _enrol(self, person_id: str, source: str | FrameSource, **options: Any) -> list[Clip]:
         with self._enrolling:
@@ -155,23 +160,49 @@ class GalleryManager(ManagedNode):
             raise GalleryError("the gallery is not open yet; /diagnostics says why")
         return self._store
 
+    def _keep_up(self) -> None:
+        """Removes what has expired; tells changes, other programs' too."""
+        store, problem = self._store, ""
+        if store is None:
+            return
+        try:
+            self._purge(store)
+            if store.revision == self._told_revision:
+                return
+        except GalleryError as error:  # the clips may be gone all the same, and only traces left
+            problem = str(error)
+        self._publish_info()
+        if problem:
+            self._tell_problem(problem)
+
+    def _purge(self, store: SqliteGallery) -> None:
+        expired = store.purge_expired()
+        if expired:
+            self.get_logger().info(f"{expired} clips had expired and were removed")
+
     def _publish_info(self) -> None:
-        store = self._gallery()
-        clips = store.clips()
-        self._info.publish(
-            conversions.gallery_info_to_msg(clips, store.revision, model_sha256(self._model_directory), time.time_ns())
-        )
-        if store.damaged:
-            self._problem = "; ".join(store.damaged)
-            self.get_logger().error(self._problem)
+        """Tells what is enrolled now. Never raises: what was done is done, whether it can be told or not."""
+        try:
+            store = self._gallery()
+            revision, clips = store.revision, store.clips()
+            self._info.publish(conversions.gallery_info_to_msg(clips, revision, store.model_sha256, time.time_ns()))
+            self._told_revision = revision
+            self._tell_problem("; ".join(store.damaged))
+        except GalleryError as error:
+            self._tell_problem(str(error))
+
+    def _tell_problem(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            self.get_logger().error(problem)
+        self._problem = problem
 
     def _report(self) -> Report:
         if self._store is None:
             return Report(Level.ERROR, "the gallery is not open", {"database": self._database})
         people = self._store.person_ids()
         values = {"database": self._database, "persons": len(people), "revision": self._store.revision}
-        if self._problem:
-            return Report(Level.WARN, self._problem, values)
+        if problem := self._problem or self._seeding_problem:
+            return Report(Level.WARN, problem, values)
         return Report(Level.OK, f"{len(people)} people are enrolled", values)
 
 

@@ -2,18 +2,17 @@
 
 from mission_msgs.msg import DopplerTimeMap as DopplerTimeMapMsg
 from mission_msgs.msg import RadarFrame, RadarTrackArray
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
-from mission_core.errors import ConfigurationError, FrameError
+from mission_core.errors import ConfigurationError
 from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import DopplerTimeMap
 from mission_ros import conversions
-from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
 from mission_ros.qos import RESULT
 from mission_ros.runtime import ManagedNode, parameter, run
 
@@ -34,8 +33,8 @@ class MicroDoppler(ManagedNode):
         self._num_frames = parameter(self, "num_frames", 64)
         self._profile_name = parameter(self, "profile", "walking_10fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._rate = Rate()
-        self._problem = ""
+        self._arrived, self._rate = Rate(), Rate()
+        self._intake = Intake(self)
         self._publisher = self.create_publisher(DopplerTimeMapMsg, "micro_doppler/map", RESULT)
         self._diagnostics = Diagnostics(self, self._report)
         self._inputs: list[Subscriber] = []
@@ -54,13 +53,14 @@ class MicroDoppler(ManagedNode):
 
     def activate(self) -> None:
         """Listens to tracks, and to what the maps are made of."""
-        tracks = self._subscribe(RadarTrackArray, "radar/tracks", RESULT)
-        labelled = self._subscribe(PointCloud2, "radar/points_labelled", RESULT)
+        tracks = self._subscribe(RadarTrackArray, "radar/tracks")
+        tracks.registerCallback(lambda _: self._arrived.tick())
+        labelled = self._subscribe(PointCloud2, "radar/points_labelled")
         if self._kind == "points":
             self._synchronizer = TimeSynchronizer([tracks, labelled], _WAITING)
             self._synchronizer.registerCallback(self._on_points)
         else:
-            raw = self._subscribe(RadarFrame, "radar/raw", RESULT)
+            raw = self._subscribe(RadarFrame, "radar/raw")
             self._synchronizer = TimeSynchronizer([tracks, labelled, raw], _WAITING)
             self._synchronizer.registerCallback(self._on_heatmap)
 
@@ -70,27 +70,25 @@ class MicroDoppler(ManagedNode):
             self.destroy_subscription(subscriber.sub)
         self._inputs = []
 
-    def _subscribe(self, msg_type: type, topic: str, profile: QoSProfile) -> Subscriber:
-        self._inputs.append(Subscriber(self, msg_type, topic, qos_profile=profile))
+    def _subscribe(self, msg_type: type, topic: str) -> Subscriber:
+        events = self._intake.events
+        self._inputs.append(Subscriber(self, msg_type, topic, qos_profile=RESULT, event_callbacks=events))
         return self._inputs[-1]
 
     def _on_points(self, tracks: RadarTrackArray, labelled: PointCloud2) -> None:
-        frame = conversions.tracked_frame_from_msgs(tracks, labelled)
-        self._publish(self._maps.step_points(frame), tracks.header.frame_id)
+        with self._intake.guard():
+            frame = conversions.tracked_frame_from_msgs(tracks, labelled)
+            self._publish(self._maps.step_points(frame), tracks.header.frame_id)
 
     def _on_heatmap(self, tracks: RadarTrackArray, labelled: PointCloud2, raw: RadarFrame) -> None:
-        frame = conversions.tracked_frame_from_msgs(tracks, labelled)
-        try:
+        with self._intake.guard():
+            frame = conversions.tracked_frame_from_msgs(tracks, labelled)
             radar_frame = decode_frame(conversions.raw_from_msg(raw))
             if radar_frame.range_doppler is None:
                 raise ConfigurationError("the radar sends no range-Doppler heatmap: set guiMonitor's 5th value to 1")
             heatmap = self._profile.range_doppler_map(radar_frame.range_doppler)
             maps = self._maps.step_heatmap(frame, heatmap, self._profile.ranges, self._mount)
-        except (FrameError, ConfigurationError) as error:
-            self._problem = str(error)
-            return
-        self._problem = ""
-        self._publish(maps, tracks.header.frame_id)
+            self._publish(maps, tracks.header.frame_id)
 
     def _publish(self, maps: list[DopplerTimeMap], frame_id: str) -> None:
         for doppler in maps:
@@ -99,9 +97,10 @@ class MicroDoppler(ManagedNode):
 
     def _report(self) -> Report:
         rate = self._rate.read()
-        values = {"kind": self._kind, "rate_hz": rate, "frames": self._rate.total}
-        if self._problem:
-            return Report(Level.ERROR, self._problem, values)
+        values = {"kind": self._kind, "rate_hz": rate, "frames": self._rate.total} | self._intake.counters()
+        values["received_frames"] = self._arrived.total  # those without their cloud among them
+        if self._intake.problem:
+            return Report(Level.ERROR, self._intake.problem, values)
         if not rate:
             return Report(Level.WARN, "no tracks arrive on radar/tracks", values)
         return Report(Level.OK, f"{rate:.1f} frames per second", values)

@@ -7,7 +7,7 @@ from sensor_msgs.msg import PointCloud2
 from mission_core.calibration import load_calibration
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_ros import conversions
-from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
 from mission_ros.qos import RESULT, SENSOR_SUBSCRIBER
 from mission_ros.runtime import dataclass_parameters, parameter, run
 
@@ -22,15 +22,17 @@ class RadarTrackerNode(Node):
         self._room_frame = parameter(self, "room_frame", "radar_room")
         mount = load_calibration(parameter(self, "calibration", "")).radar.mount
         self._tracker = RadarTracker(dataclass_parameters(self, TrackerConfig), mount)
-        self._frame_number = 0
         self._numbers: dict[int, int] = {}  # by stamp
         self._num_tracks = 0
         self._rate = Rate()
+        self._intake = Intake(self)
         self._tracks = self.create_publisher(RadarTrackArray, "radar/tracks", RESULT)
         self._labelled = self.create_publisher(PointCloud2, "radar/points_labelled", RESULT)
         self._diagnostics = Diagnostics(self, self._report)
         self.create_subscription(RadarFrame, "radar/raw", self._on_raw, SENSOR_SUBSCRIBER)
-        self.create_subscription(PointCloud2, "radar/points", self._on_points, SENSOR_SUBSCRIBER)
+        self.create_subscription(
+            PointCloud2, "radar/points", self._on_points, SENSOR_SUBSCRIBER, event_callbacks=self._intake.events
+        )
 
     def _on_raw(self, message: RadarFrame) -> None:
         # a point cloud has no room for the frame number; the driver sends the frame it is from just before
@@ -38,18 +40,22 @@ class RadarTrackerNode(Node):
         self._numbers[conversions.stamp_to_ns(message.header.stamp)] = int(message.frame_number)
 
     def _on_points(self, cloud: PointCloud2) -> None:
-        stamp_ns = conversions.stamp_to_ns(cloud.header.stamp)
-        self._frame_number = self._numbers.pop(stamp_ns, self._frame_number + 1)
-        frame = self._tracker.step(stamp_ns, self._frame_number, conversions.cloud_to_points(cloud))
-        tracks, labelled = conversions.tracked_frame_to_msgs(frame, self._room_frame)
-        self._labelled.publish(labelled)
-        self._tracks.publish(tracks)
-        self._num_tracks = len(frame.tracks)
-        self._rate.tick()
+        with self._intake.guard():
+            stamp_ns = conversions.stamp_to_ns(cloud.header.stamp)
+            frame_number = self._numbers.pop(stamp_ns, 0)
+            frame = self._tracker.step(stamp_ns, frame_number, conversions.cloud_to_points(cloud))
+            tracks, labelled = conversions.tracked_frame_to_msgs(frame, self._room_frame)
+            self._labelled.publish(labelled)
+            self._tracks.publish(tracks)
+            self._num_tracks = len(frame.tracks)
+            self._rate.tick()
 
     def _report(self) -> Report:
         rate = self._rate.read()
-        values = {"rate_hz": rate, "frames": self._rate.total, "tracks": self._num_tracks}
+        values: dict[str, object] = {"rate_hz": rate, "frames": self._rate.total, "tracks": self._num_tracks}
+        values |= self._intake.counters()
+        if self._intake.problem:
+            return Report(Level.ERROR, self._intake.problem, values)
         if not rate:
             return Report(Level.WARN, "no point clouds arrive on radar/points", values)
         return Report(Level.OK, f"{self._num_tracks} tracks at {rate:.1f} Hz", values)

@@ -14,7 +14,7 @@ from mission_core.gallery.store import SqliteGallery
 from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_ros import conversions
 from mission_ros.background import Worker
-from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
 from mission_ros.qos import LATCHED, RESULT
 from mission_ros.runtime import ManagedNode, parameter, run
 
@@ -42,7 +42,8 @@ class Reid(ManagedNode):
         self._lock = threading.Lock()  # the gallery is not exchanged while it is being ranked
         self._revision = 0
         self._gallery_problem = ""
-        self._rate = Rate()
+        self._arrived, self._rate = Rate(), Rate()
+        self._intake = Intake(self)
         self._latency_ms = 0.0
         self._worker: Worker[tuple[RadarTrackArray, PointCloud2]] | None = None
         self._inputs: list[Subscriber] = []
@@ -64,9 +65,10 @@ class Reid(ManagedNode):
         self._worker = Worker(self._rank, _WAITING, self.get_logger().fatal)
         self._gallery_input = self.create_subscription(GalleryInfo, "gallery/info", self._on_gallery_info, LATCHED)
         self._inputs = [
-            Subscriber(self, RadarTrackArray, "radar/tracks", qos_profile=RESULT),
-            Subscriber(self, PointCloud2, "radar/points_labelled", qos_profile=RESULT),
+            Subscriber(self, msg_type, topic, qos_profile=RESULT, event_callbacks=self._intake.events)
+            for msg_type, topic in ((RadarTrackArray, "radar/tracks"), (PointCloud2, "radar/points_labelled"))
         ]
+        self._inputs[0].registerCallback(lambda _: self._arrived.tick())
         worker = self._worker
         self._synchronizer = TimeSynchronizer(self._inputs, _WAITING)
         self._synchronizer.registerCallback(lambda tracks, cloud: worker.put((tracks, cloud)))
@@ -87,23 +89,24 @@ class Reid(ManagedNode):
 
     def _rank(self, item: tuple[RadarTrackArray, PointCloud2]) -> None:
         tracks, cloud = item
-        frame = conversions.tracked_frame_from_msgs(tracks, cloud)
         assert self._reidentifier is not None
-        with self._lock:
-            rankings, revision = self._reidentifier.step(frame), self._revision
-        model = self._reidentifier.model
-        self._publisher.publish(
-            conversions.rankings_to_msg(
-                rankings,
-                frame.stamp_ns,
-                tracks.header.frame_id,
-                model_id=model.name,
-                model_sha256=model.sha256,
-                gallery_revision=revision,
+        with self._intake.guard():
+            frame = conversions.tracked_frame_from_msgs(tracks, cloud)
+            with self._lock:
+                rankings, revision = self._reidentifier.step(frame), self._revision
+            model = self._reidentifier.model
+            self._publisher.publish(
+                conversions.rankings_to_msg(
+                    rankings,
+                    frame.stamp_ns,
+                    tracks.header.frame_id,
+                    model_id=model.name,
+                    model_sha256=model.sha256,
+                    gallery_revision=revision,
+                )
             )
-        )
-        self._latency_ms = (self.get_clock().now().nanoseconds - frame.stamp_ns) * 1e-6
-        self._rate.tick()
+            self._latency_ms = (self.get_clock().now().nanoseconds - frame.stamp_ns) * 1e-6
+            self._rate.tick()
 
     def _on_gallery_info(self, message: GalleryInfo) -> None:
         if int(message.revision) != self._revision:
@@ -132,11 +135,12 @@ class Reid(ManagedNode):
         rate = self._rate.read()
         dropped = self._worker.dropped if self._worker is not None else 0
         values: dict[str, object] = {"rate_hz": rate, "frames": self._rate.total, "dropped_frames": dropped}
-        values |= {"latency_ms": self._latency_ms, "gallery_revision": self._revision}
+        values["received_frames"] = self._arrived.total  # those without their cloud among them
+        values |= {"latency_ms": self._latency_ms, "gallery_revision": self._revision} | self._intake.counters()
         if self._reidentifier is None:
             return Report(Level.ERROR, f"no model from {self._model_directory}", values)
-        if self._gallery_problem:
-            return Report(Level.ERROR, self._gallery_problem, values)
+        if problem := self._gallery_problem or self._intake.problem:
+            return Report(Level.ERROR, problem, values)
         if not rate:
             return Report(Level.WARN, "no tracks arrive on radar/tracks", values)
         return Report(Level.OK, f"{rate:.1f} frames per second, {self._latency_ms:.0f} ms behind", values)

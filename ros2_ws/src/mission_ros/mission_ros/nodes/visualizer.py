@@ -12,6 +12,7 @@ from visualization_msgs.msg import MarkerArray
 from mission_core.annotate import annotate, ranking_text
 from mission_core.types import Float64Array, Ranking, Track
 from mission_ros import conversions, markers
+from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER, SENSOR_SUBSCRIBER
 from mission_ros.runtime import parameter, run
 
@@ -20,6 +21,7 @@ try:
 except ImportError:
     from mission_ros.message_filters_fallback import Subscriber, TimeSynchronizer
 
+_BODIES_TIMEOUT = 1.0  # [s] without skeletons after which pictures go on without them
 TRACK_NAMESPACES = (markers.BOXES, markers.TRAILS, markers.LABELS)
 
 
@@ -37,7 +39,9 @@ class Visualizer(Node):
         self._trail_length = parameter(self, "trail_length", 100)
         self._trails: dict[int, deque[Float64Array]] = {}
         self._bodies: set[int] = set()
-        self._has_bodies = False
+        self._last_bodies = -_BODIES_TIMEOUT
+        self._rate, self._pictures = Rate(), Rate()
+        self._intake = Intake(self)
         self._rankings: dict[int, Ranking] = {}
         self._camera: CameraInfo | None = None
         self._camera_inputs: list[Subscriber] = []
@@ -46,7 +50,10 @@ class Visualizer(Node):
         self._image = self.create_publisher(
             Image, "viz/image", SENSOR_PUBLISHER, event_callbacks=PublisherEventCallbacks(matched=self._on_viewers)
         )
-        self.create_subscription(RadarTrackArray, "radar/tracks", self._on_tracks, RESULT)
+        self._diagnostics = Diagnostics(self, self._report)
+        self.create_subscription(
+            RadarTrackArray, "radar/tracks", self._on_tracks, RESULT, event_callbacks=self._intake.events
+        )
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
         self.create_subscription(BodyArray, "camera/bodies", self._on_bodies, SENSOR_SUBSCRIBER)
         self.create_subscription(CameraInfo, "camera/color/camera_info", self._on_camera_info, SENSOR_SUBSCRIBER)
@@ -58,6 +65,7 @@ class Visualizer(Node):
         self._camera = message
 
     def _on_tracks(self, message: RadarTrackArray) -> None:
+        self._rate.tick()
         tracks = conversions.tracks_from_msg(message)
         gone = self._follow(tracks)
         if not self._markers.get_subscription_count():
@@ -76,7 +84,7 @@ class Visualizer(Node):
         return gone
 
     def _on_bodies(self, message: BodyArray) -> None:
-        self._has_bodies = True
+        self._last_bodies = time.monotonic()
         if not self._markers.get_subscription_count():
             return
         bodies = conversions.bodies_from_msg(message)
@@ -104,7 +112,7 @@ class Visualizer(Node):
             self._camera_inputs = []
 
     def _on_picture_alone(self, image: Image) -> None:
-        if not self._has_bodies:  # a camera without body tracking
+        if time.monotonic() - self._last_bodies > _BODIES_TIMEOUT:  # a camera without body tracking
             self._on_picture(image, None)
 
     def _on_picture(self, image: Image, bodies: BodyArray | None) -> None:
@@ -112,9 +120,20 @@ class Visualizer(Node):
         if now - self._last_image < self._image_period:
             return
         self._last_image = now
-        frame = conversions.camera_frame_from_msgs(image, bodies, self._camera)
-        lines = [f"track {track}: {ranking_text(self._rankings.get(track))}" for track in sorted(self._trails)]
-        self._image.publish(conversions.image_to_msg(annotate(frame, lines), frame.stamp_ns, image.header.frame_id))
+        with self._intake.guard():
+            frame = conversions.camera_frame_from_msgs(image, bodies, self._camera)
+            lines = [f"track {track}: {ranking_text(self._rankings.get(track))}" for track in sorted(self._trails)]
+            self._image.publish(conversions.image_to_msg(annotate(frame, lines), frame.stamp_ns, image.header.frame_id))
+            self._pictures.tick()
+
+    def _report(self) -> Report:
+        rate = self._rate.read()
+        values: dict[str, object] = {"rate_hz": rate, "pictures_hz": self._pictures.read()} | self._intake.counters()
+        if self._intake.problem:
+            return Report(Level.ERROR, self._intake.problem, values)
+        if not rate:
+            return Report(Level.WARN, "no tracks arrive on radar/tracks", values)
+        return Report(Level.OK, f"{len(self._trails)} tracks at {rate:.1f} Hz", values)
 
 
 def main() -> None:
