@@ -33,7 +33,9 @@ def test_gallery_is_one_file_for_writer_and_reader() -> None:
 def test_simulated_people_are_enrolled_in_their_own_gallery_only() -> None:
     assert len(parameters("gallery_manager")["enrol_on_start"]) == 2 * len(GALLERY_IDS)
     assert "enrol_on_start" not in parameters("gallery_manager", gallery="/tmp/mine.sqlite3")
-    assert "enrol_on_start" not in parameters("gallery_manager", "device", "kinect")
+    for radar, camera in (("device", "kinect"), ("device", "sim"), ("file", "sim"), ("none", "opencv")):
+        assert parameters("gallery_manager", radar, camera, capture_file="x") == {}
+    assert "enrol_on_start" in parameters("gallery_manager", "none", "sim")
 
 
 def test_gallery_of_simulated_people_belongs_to_one_model(tmp_path: Path) -> None:

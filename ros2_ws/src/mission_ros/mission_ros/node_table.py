@@ -27,13 +27,11 @@ class NodeSpec:
         name: of the node and of its section in config/mission.yaml.
         executable: console script of package mission_ros, module of `mission_ros.nodes`.
         parameters: what differs from config/mission.yaml.
-        lifecycle: it is a managed node (which configures and activates itself unless `autostart` is false).
     """
 
     name: str
     executable: str
     parameters: dict[str, ParameterValue] = field(default_factory=dict)
-    lifecycle: bool = False
 
 
 def node_table(
@@ -49,6 +47,9 @@ def node_table(
     link_directory: str = "",
 ) -> tuple[NodeSpec, ...]:
     """The nodes of a stack, in the order in which they are best started. Empty texts mean: as config/mission.yaml says.
+
+    People whom the radar sees only in simulation have a gallery of their own (see `simulated_gallery`), so that the
+    operator's is never mixed with them: a `database` in a parameter file counts for real people, `gallery` for both.
 
     Args:
         radar: the IWR6843 ("device"), simulated at the byte ("sim"), a raw capture ("file"), recorded `radar/raw`
@@ -71,20 +72,25 @@ def node_table(
         raise ConfigurationError(f"camera {camera!r} is unknown: use one of {', '.join(get_args(CameraChoice))}")
     store: dict[str, ParameterValue] = _given(database=gallery, model=model)
     enrolment: dict[str, ParameterValue] = {}
-    if "sim" in (radar, camera) and not gallery:
+    if simulated_gallery(radar, camera, gallery):
         store["database"] = str(sim_gallery(model or DEFAULT_MODEL))
         enrolment["enrol_on_start"] = [
             f"{person}=sim://walk?person={person}&take={take}" for take in (0, 1) for person in GALLERY_IDS
         ]
     return (
         *_radar_nodes(radar, capture_file, people, seed, link_directory),
-        NodeSpec("radar_tracker", "radar_tracker", lifecycle=True),
+        NodeSpec("radar_tracker", "radar_tracker"),
         NodeSpec("gallery_manager", "gallery_manager", store | enrolment),
-        NodeSpec("reid", "reid", store, lifecycle=True),
-        NodeSpec("micro_doppler", "micro_doppler", lifecycle=True),
+        NodeSpec("reid", "reid", store),
+        NodeSpec("micro_doppler", "micro_doppler"),
         *_camera_nodes(camera, camera_source, people, seed),
         NodeSpec("visualizer", "visualizer"),
     )
+
+
+def simulated_gallery(radar: str, camera: str, gallery: str) -> bool:
+    """Whether a stack enrols the simulated people in their own gallery: it sees them, or at least nobody real."""
+    return not gallery and (radar == "sim" or (radar, camera) == ("none", "sim"))
 
 
 def _given(**values: str) -> dict[str, ParameterValue]:
@@ -95,7 +101,7 @@ def _radar_nodes(
     radar: RadarChoice, capture_file: str, people: tuple[str, ...], seed: int, link_directory: str
 ) -> tuple[NodeSpec, ...]:
     def driver(**parameters: ParameterValue) -> NodeSpec:
-        return NodeSpec("radar_driver", "radar_driver", parameters, lifecycle=True)
+        return NodeSpec("radar_driver", "radar_driver", parameters)
 
     match radar:
         case "device":
@@ -127,4 +133,4 @@ def _camera_nodes(camera: CameraChoice, source: str, people: tuple[str, ...], se
             source = source or "k4a://"
         case "opencv":
             source = source or "0"
-    return (NodeSpec("camera_driver", "camera_driver", {"source": source}, lifecycle=True),)
+    return (NodeSpec("camera_driver", "camera_driver", {"source": source}),)

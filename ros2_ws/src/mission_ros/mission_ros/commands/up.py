@@ -37,6 +37,7 @@ from mission_ros.node_table import (
     ParameterValue,
     RadarChoice,
     node_table,
+    simulated_gallery,
 )
 from mission_ros.process import die_with_parent
 from mission_ros.supervisor import Supervisor
@@ -265,14 +266,14 @@ def _watch(
 
 
 def _snapshot(arguments: argparse.Namespace, live: LiveSubscriber, supervisor: Supervisor) -> live_table.Snapshot:
-    simulated = "sim" in (arguments.radar, arguments.camera)
+    simulated = simulated_gallery(arguments.radar, arguments.camera, arguments.gallery)
     return live_table.Snapshot(
         scene=_scene(arguments),
         tracks=live.tracks,
         rankings=live.rankings,
         frame_rate=live.frames.read(),
         enrolled=live.enrolled,
-        expected=len(GALLERY_IDS) if simulated and not arguments.gallery else 0,
+        expected=len(GALLERY_IDS) if simulated else 0,
         nodes=live.node_states({name: state for name, state in supervisor.health().items() if name != _RECORDER}),
     )
 
