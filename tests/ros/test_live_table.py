@@ -35,8 +35,8 @@ def snapshot(**changes: object) -> Snapshot:
     return Snapshot(**(fields | changes))  # type: ignore[arg-type]
 
 
-def rendered(snapshot: Snapshot) -> str:
-    console = Console(file=io.StringIO(), width=220)
+def rendered(snapshot: Snapshot, width: int = 220) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(live_table.table(snapshot))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -48,12 +48,11 @@ def test_tells_everything_in_view(show: object) -> None:
         "10.0 frames per second",
         "walking 1.1 m/s",
         "standing 0.1 m/s",
-        "3.0 m ahead, 1.2 m right",
         "P03 60%",
         "P07 20%",
         "P00 6%",
-        "unknown 10%",
-        "unknown 70%",
+        "10%",
+        "70%",
         "4 frames",
         "12 s",
         "2 of 10 people",
@@ -63,8 +62,26 @@ def test_tells_everything_in_view(show: object) -> None:
     assert "P01" not in text  # only three are shown
 
 
+def test_a_line_of_text_needs_no_heading() -> None:
+    first, *_ = (line for line in live_table.lines(snapshot()) if "track 1" in line)
+    assert first.endswith(
+        "walking 1.1 m/s, 3.0 m ahead, 1.2 m right, 12 s in view: P03 60%, P07 20%, P00 6%, unknown 10%"
+    )
+
+
+def test_a_terminal_of_80_columns_is_wide_enough() -> None:
+    far = Track(123, np.array([12.0, 5.5, 1.0]), np.array([1.9, 1.0, 0.0]), np.ones(3), np.ones(4), 3599.0, 9, 0)
+    widest = snapshot(tracks=(far,), rankings={123: ranking(123, 0.99, P03=1.0, P07=0.09, P00=0.09)})
+    text = rendered(widest, width=80)
+    row = next(line for line in text.splitlines() if "walking" in line)
+    assert " ".join(row.split()) == "123 walking 2.1 m/s 12.0, 5.5 L P03 100% P07 9% P00 9% 99% 3599 s"
+    heads = next(line for line in text.splitlines() if "Activity" in line)
+    assert " ".join(heads.split()) == "Track Activity Where [m] 1st 2nd 3rd Unknown Age"
+    assert "…" not in text
+
+
 def test_terminal_table_explains_itself() -> None:
-    text = rendered(snapshot())
+    text = " ".join(rendered(snapshot()).split())
     for words in ("who is the radar looking at?", "Activity is judged by the track's speed alone", "Ctrl-C ends"):
         assert words in text
     assert "(2 restarts)" in text
@@ -81,5 +98,5 @@ def test_track_that_reid_has_not_seen() -> None:
 
 
 def test_gallery_without_a_goal_is_never_incomplete() -> None:
-    assert live_table.gallery_line(snapshot(expected=0)) == "Gallery: 2 people enrolled (P00, P03)"
-    assert live_table.gallery_line(snapshot(expected=0, enrolled=())) == "Gallery: 0 people enrolled (nobody)"
+    assert live_table.gallery_line(snapshot(expected=0)) == "Gallery: 2 people (P00, P03)"
+    assert live_table.gallery_line(snapshot(expected=0, enrolled=())) == "Gallery: 0 people (nobody)"

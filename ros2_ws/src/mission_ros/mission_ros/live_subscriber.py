@@ -15,7 +15,6 @@ from mission_ros.qos import LATCHED, RESULT
 from mission_ros.supervisor import ProcessHealth
 
 _STATES = {0: "ok", 1: "warning"}
-_START_TIME = 5.0  # [s] a node takes to start, at most
 _STALE = 3.0  # [s] without diagnostics after which a node counts as hanging
 
 
@@ -53,8 +52,7 @@ class LiveSubscriber(Node):
         heard, level, message = self._health.get(name, (0.0, 0, ""))
         silence = time.monotonic() - heard
         if silence > process.uptime:  # not heard since it was started
-            state = "starting" if process.uptime < _START_TIME else "ok"  # not every node has something to tell
-            return NodeState(name, state, state, process.restarts)
+            return NodeState(name, "starting", "starting", process.restarts)
         if silence > _STALE:
             return NodeState(name, "error", f"silent for {silence:.0f} s", process.restarts)
         return NodeState(name, _STATES.get(level, "error"), message, process.restarts)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -69,7 +71,7 @@ def gallery_line(snapshot: Snapshot) -> str:
     count = len(snapshot.enrolled)
     if count < snapshot.expected:
         return f"Gallery: enrolling from camera walks, {count} of {snapshot.expected} people so far"
-    return f"Gallery: {count} people enrolled ({', '.join(snapshot.enrolled) or 'nobody'})"
+    return f"Gallery: {count} people ({', '.join(snapshot.enrolled) or 'nobody'})"
 
 
 def table(snapshot: Snapshot) -> RenderableType:
@@ -82,8 +84,9 @@ def table(snapshot: Snapshot) -> RenderableType:
         _people(snapshot),
         _nodes(snapshot),
         Text(
-            f"{snapshot.frame_rate:.1f} frames per second. Percent: probability that the track is this enrolled "
-            "person; unknown: none of them. Activity is judged by the track's speed alone. Ctrl-C ends.",
+            f"{snapshot.frame_rate:.1f} frames per second. Where: ahead of the radar, then left (L) or right (R) of "
+            "its axis. Percent: probability that the track is this enrolled person, or unknown: none of them. Activity "
+            "is judged by the track's speed alone. Ctrl-C ends.",
             style="dim",
         ),
     )
@@ -94,7 +97,8 @@ def lines(snapshot: Snapshot) -> Iterator[str]:
     count = len(snapshot.tracks)
     yield f"{count} people in view, {snapshot.frame_rate:.1f} frames per second. {gallery_line(snapshot)}"
     for track in snapshot.tracks:
-        names = ", ".join(text for text, _ in _identities(snapshot.rankings.get(track.track_id)) if text)
+        *names, unknown = (text for text, _ in _identities(snapshot.rankings.get(track.track_id)))
+        names = ", ".join(filter(None, (*names, f"unknown {unknown}".strip())))
         yield f"  track {track.track_id}: {activity(track)}, {_place(track)}, {track.age:.0f} s in view: {names}"
     for node in snapshot.nodes:
         if node.state != "ok":
@@ -102,19 +106,26 @@ def lines(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _people(snapshot: Snapshot) -> Table:
-    people = Table(expand=True, border_style="blue")
-    people.add_column("Track", justify="right")
-    people.add_column("Activity")
-    people.add_column("Where")
-    for heading in ("Most likely", "Second", "Third", "Unknown"):
-        people.add_column(heading, justify="right", min_width=9)
-    people.add_column("In view", justify="right")
+    """Fits 80 columns without a broken cell."""
+    people = Table(
+        expand=True, border_style="blue", box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+    )
+    people.add_column("Track", justify="right", no_wrap=True)
+    people.add_column("Activity", no_wrap=True)
+    people.add_column(Text("Where [m]"), no_wrap=True)  # as Text, lest the unit be taken for markup
+    for heading in ("1st", "2nd", "3rd", "Unknown", "Age"):
+        people.add_column(heading, justify="right", no_wrap=True)
     for track in snapshot.tracks:
         identities = [Text(text, style) for text, style in _identities(snapshot.rankings.get(track.track_id))]
-        people.add_row(str(track.track_id), activity(track), _place(track), *identities, f"{track.age:.0f} s")
+        people.add_row(str(track.track_id), activity(track), _short_place(track), *identities, f"{track.age:.0f} s")
     if not snapshot.tracks:
         people.add_row("", Text("nobody in view yet", style="dim"))
     return people
+
+
+def _short_place(track: Track) -> str:
+    x, y = track.position[:2]
+    return f"{x:.1f}, {abs(y):.1f} {'L' if y >= 0 else 'R'}"
 
 
 def _place(track: Track) -> str:
@@ -123,24 +134,24 @@ def _place(track: Track) -> str:
 
 
 def _identities(ranking: Ranking | None) -> list[tuple[str, str]]:
-    """Text and style of the first candidates and of "unknown", always `_SHOWN` + 1."""
+    """Text and style of the first candidates and of the probability of none, always `_SHOWN` + 1."""
     if ranking is None or not ranking.candidates:
         frames = f"{ranking.frames_used} frames" if ranking is not None else "waiting"
-        return [(frames, "dim")] + [("", "")] * (_SHOWN - 1) + [("unknown", "dim")]
+        return [(frames, "dim")] + [("", "")] * _SHOWN
     found = [(f"{c.person_id} {c.score:.0%}", "") for c in ranking.candidates[:_SHOWN]]
     found += [("", "")] * (_SHOWN - len(found))
     if ranking.candidates[0].score > ranking.unknown:
         found[0] = (found[0][0], "bold green")
-        return [*found, (f"unknown {ranking.unknown:.0%}", "dim")]
-    return [*found, (f"unknown {ranking.unknown:.0%}", "bold yellow")]
+        return [*found, (f"{ranking.unknown:.0%}", "dim")]
+    return [*found, (f"{ranking.unknown:.0%}", "bold yellow")]
 
 
-def _nodes(snapshot: Snapshot) -> Text:
-    text = Text()
-    for node in snapshot.nodes:
-        restarts = f" ({node.restarts} restarts)" if node.restarts else ""
-        text.append("● ", _STYLES[node.state]).append(f"{node.name}{restarts}  ")
-    for node in snapshot.nodes:
-        if node.state != "ok":
-            text.append(f"\n{node.name}: {node.message}", _STYLES[node.state])
-    return text
+def _nodes(snapshot: Snapshot) -> RenderableType:
+    states = [
+        Text.assemble(("● ", _STYLES[node.state]), node.name, f" ({node.restarts} restarts)" if node.restarts else "")
+        for node in snapshot.nodes
+    ]
+    messages = [
+        Text(f"{node.name}: {node.message}", _STYLES[node.state]) for node in snapshot.nodes if node.state != "ok"
+    ]
+    return Group(Columns(states, padding=(0, 2)), *messages)
