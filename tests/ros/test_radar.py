@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarTrackArray
 from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
@@ -124,6 +126,27 @@ def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, l
         wait_for(lambda: level() == 0 and len(raw) > count, f"frames again, {node.output}")
         assert health["radar_driver"][2]["reopened"] == "1"
         evm.stop()
+
+
+def test_radar_that_was_deactivated_goes_on_with_fresh_frames(evm: SimulatedEvm, listener: Listener) -> None:
+    raw = listener.collect(RadarFrame, "radar/raw", RESULT)
+
+    def change(transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(listener.call(ChangeState, "radar_driver/change_state", request).success)
+
+    with driver(evm):
+        wait_for(lambda: len(raw) > 5, "frames")
+        assert change(Transition.TRANSITION_DEACTIVATE)
+        time.sleep(1.0)
+        before = len(raw)
+        assert change(Transition.TRANSITION_ACTIVATE)
+        wait_for(lambda: len(raw) > before + 5, "frames again")
+    period = 0.1
+    elapsed = np.diff(stamps(raw)) * 1e-9
+    missed = np.diff([message.frame_number for message in raw]) - 1
+    assert missed[before - 1] >= 5  # what was sent meanwhile is gone
+    np.testing.assert_allclose(elapsed, (missed + 1) * period, atol=period)  # the rest was stamped when it was measured
 
 
 def test_capture_file_is_played_at_its_own_rate(mission_data: Path, listener: Listener) -> None:

@@ -97,8 +97,8 @@ def lines(snapshot: Snapshot) -> Iterator[str]:
     count = len(snapshot.tracks)
     yield f"{count} people in view, {snapshot.frame_rate:.1f} frames per second. {gallery_line(snapshot)}"
     for track in snapshot.tracks:
-        *names, unknown = (text for text, _ in _identities(snapshot.rankings.get(track.track_id)))
-        names = ", ".join(filter(None, (*names, f"unknown {unknown}".strip())))
+        *texts, unknown = (text for text, _ in _identities(snapshot.rankings.get(track.track_id)))
+        names = ", ".join(filter(None, (*texts, f"unknown {unknown}".strip())))
         yield f"  track {track.track_id}: {activity(track)}, {_place(track)}, {track.age:.0f} s in view: {names}"
     for node in snapshot.nodes:
         if node.state != "ok":
