@@ -111,7 +111,7 @@ class TrackedFrame:
 
     Attributes:
         stamp_ns: measurement time.
-        frame_number: of the radar frame.
+        frame_number: of the radar frame; 0 when it is not known.
         tracks: confirmed tracks, ordered by track_id.
         points: (N, 6) all detections of the frame, in the room frame.
         labels: (N,) int32 track_id of each detection, NO_TRACK for none.

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from mission_core.calibration import RADAR_MOUNT
+from mission_core.gallery.store import Clip
+from mission_core.models.card import DEFAULT_MODEL, model_directory
+from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.ranking import Reidentifier
+from mission_core.paths import share_directory
+from mission_core.pipeline import Perceived, Pipeline
+from mission_core.radar.profile import load_profile
+from mission_core.radar.tlv import encode_frame
+from mission_core.radar.tracking import RadarTracker, TrackerConfig
+from mission_core.sim.motion import cast
+from mission_core.sim.radar import RadarSimulator
+from mission_core.sim.scenario import radar_room
+
+PEOPLE = ("P00", "P03", "P07")
+FRAMES = 40
+PERIOD_NS = 10**8
+
+
+@pytest.fixture(scope="module")
+def raw_frames() -> list[bytes]:
+    """Four seconds of three people before the radar, as its data port sends them."""
+    profile = load_profile(share_directory() / "config" / "radar" / "walking_10fps.cfg")
+    walks = radar_room(PEOPLE, seed=1)
+    simulator = RadarSimulator(profile, RADAR_MOUNT, seed=1)
+    frames = []
+    for number in range(FRAMES):
+        points = simulator.frame(*cast(walks, number * 0.1), [walk.person for walk in walks])
+        frames.append(encode_frame(number + 1, points))
+    return frames
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    model = ReidModel.load(model_directory(DEFAULT_MODEL))
+    reidentifier = Reidentifier(model)
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(4, model.num_frames, 128)).astype(np.float32)
+    reidentifier.set_gallery([Clip(f"P{i:02d}", f"clip-{i}", own, enrolled_ns=0) for i, own in enumerate(features)])
+    return Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), reidentifier)
+
+
+def run(pipeline: Pipeline, frames: list[bytes]) -> list[Perceived]:
+    steps = (pipeline.step(number * PERIOD_NS, raw) for number, raw in enumerate(frames))
+    return [perceived for perceived in steps if perceived is not None]
+
+
+def test_bytes_become_tracks_and_rankings(pipeline: Pipeline, raw_frames: list[bytes]) -> None:
+    perceived = run(pipeline, raw_frames)
+    assert [item.tracked.frame_number for item in perceived] == list(range(1, FRAMES + 1))
+    last = perceived[-1]
+    assert len(last.tracked.tracks) == len(PEOPLE)
+    assert [r.track_id for r in last.rankings] == [t.track_id for t in last.tracked.tracks]
+    for ranking in last.rankings:
+        assert len(ranking.candidates) == 4
+        assert sum(c.score for c in ranking.candidates) + ranking.unknown == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_same_bytes_give_the_same_rankings(pipeline: Pipeline, raw_frames: list[bytes]) -> None:
+    first = [item.rankings for item in run(pipeline, raw_frames)]
+    again = Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), pipeline.reidentifier)
+    pipeline.reidentifier.step(run(again, raw_frames[:1])[0].tracked)  # nobody yet: forgets every track
+    again = Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), pipeline.reidentifier)
+    assert [item.rankings for item in run(again, raw_frames)] == first
+
+
+def test_bad_bytes_are_counted_and_passed_over(pipeline: Pipeline, raw_frames: list[bytes]) -> None:
+    broken = [raw_frames[0], raw_frames[1][:50], b"", *raw_frames[2:4]]
+    assert [item.tracked.frame_number for item in run(pipeline, broken)] == [1, 3, 4]
+    assert pipeline.bad_frames == 2
