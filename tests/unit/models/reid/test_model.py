@@ -84,7 +84,7 @@ def test_broken_card_is_refused(directory: Path) -> None:
 
 
 def test_shipped_model_is_the_one_its_card_describes() -> None:
-    """`load` compares the hash; the figures must be of this generator, complete, and of a control that found nothing."""
+    """`load` compares the hash; the figures must be of this generator, and of a control that found nothing."""
     model = ReidModel.load(share_directory() / "models" / "reid_small")
     config = load_config(share_directory() / "config" / "train" / "reid_small.yaml")
     test = model.card["test"]
