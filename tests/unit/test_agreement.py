@@ -5,9 +5,9 @@ from mission_core.agreement import Run, compare
 from mission_core.types import Candidate, Ranking, Track
 
 
-def track(track_id: int, y: float) -> Track:
+def track(track_id: int, y: float, age: float = 10.0) -> Track:
     zeros = np.zeros(3)
-    return Track(track_id, np.array([3.0, y, 1.0]), zeros, zeros, np.ones(4), 1.0, 5, 0)
+    return Track(track_id, np.array([3.0, y, 1.0]), zeros, zeros, np.ones(4), age, 5, 0)
 
 
 def ranking(track_id: int, scores: dict[str, float], frames: int = 20) -> Ranking:
@@ -36,12 +36,18 @@ def test_another_order_is_no_agreement() -> None:
     assert agreement.largest_difference == pytest.approx(0.2)
 
 
-def test_rankings_of_other_frames_or_places_are_told_apart() -> None:
-    second: Run = {
-        100: ((track(1, 0.0), track(2, 3.0)), (ranking(1, {"P00": 1.0}, frames=12), ranking(2, {"P01": 0.9})))
-    }
+def test_young_tracks_are_not_compared() -> None:
+    tracks = (track(1, 0.0, age=3.0), track(2, 1.0))
+    second: Run = {100: (tracks, (ranking(1, {"P01": 0.9}), ranking(2, {"P01": 0.9})))}
     agreement = compare(FIRST, second)
-    assert (agreement.compared, agreement.other_frames, agreement.only_one) == (0, 1, 2)
+    assert (agreement.compared, agreement.settling, agreement.only_one) == (1, 1, 0)
+    assert agreement.complete
+
+
+def test_rankings_of_other_places_are_told_apart() -> None:
+    second: Run = {100: ((track(1, 0.0), track(2, 3.0)), FIRST[100][1])}
+    agreement = compare(FIRST, second)
+    assert (agreement.compared, agreement.only_one) == (1, 2)
     assert not agreement.complete
 
 

@@ -155,6 +155,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
     print(
         f"against the live run: {agreement['same_order']} of {agreement['compared']} rankings in the same order, "
         f"{agreement['same_first']} with the same person first, scores differ by at most "
-        f"{agreement['largest_difference']:.1e}; {agreement['other_frames']} were made from other numbers of frames, "
+        f"{agreement['largest_difference']:.1e}; {agreement['settling']} of young tracks were not compared, "
         f"{agreement['only_one']} by one of the two only"
     )
