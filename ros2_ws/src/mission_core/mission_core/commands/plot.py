@@ -3,8 +3,10 @@
 import argparse
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
+from mission_core.camera.people import overlap
 from mission_core.data.bags import BagReader
 from mission_core.errors import BagError
 from mission_core.plot import Recording, overview
@@ -47,7 +49,7 @@ def read(bag: BagReader) -> Recording:
         frames=list(bag.tracked_frames()) if bag.has("radar/tracks") and bag.has("radar/points_labelled") else [],
         rankings=list(bag.rankings()) if bag.has("reid/identities") else [],
         maps=[newest_column(item) for item in bag.doppler_maps()] if bag.has("micro_doppler/map") else [],
-        picture=middle_picture(bag) if bag.has("camera/color/image_raw") else None,
+        picture=clearest_picture(bag) if bag.has("camera/color/image_raw") else None,
     )
     if not (recording.frames or recording.rankings or recording.maps or recording.picture):
         topics = ", ".join(sorted(bag.topics())) or "nothing"
@@ -60,11 +62,13 @@ def newest_column(whole: DopplerTimeMap) -> DopplerTimeMap:
     return replace(whole, values=whole.values[:, -1:].copy())
 
 
-def middle_picture(bag: BagReader) -> CameraFrame | None:
-    """The camera frame half way through the recording, or the last one before."""
-    half = bag.start_ns() + round(bag.duration() * 0.5e9)
-    picture = None
-    for picture in bag.camera_frames():
-        if picture.stamp_ns >= half:
-            break
-    return picture
+def clearest_picture(bag: BagReader) -> CameraFrame | None:
+    """The camera frame that shows most of people: large, and not one behind the other; the first of several."""
+    return max(bag.camera_frames(), key=_people_seen, default=None)
+
+
+def _people_seen(frame: CameraFrame) -> float:
+    """Area [pixel^2] of the boxes of bodies, less what they hide of each other."""
+    boxes = [body.box for body in frame.bodies or ()]
+    hidden = sum(overlap(a, b) * min(a[2] * a[3], b[2] * b[3]) for a, b in combinations(boxes, 2))
+    return float(sum(box[2] * box[3] for box in boxes) - 4.0 * hidden)
