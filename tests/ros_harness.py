@@ -150,17 +150,20 @@ class Listener:
 
 
 def fastdds_files(pids: Iterable[int]) -> set[Path]:
-    """Shared memory that Fast DDS uses in these processes; others on this machine have theirs."""
-    names: set[str] = set()
-    for pid in pids:
+    """Shared memory that Fast DDS uses in these processes; others, and this one, have theirs."""
+
+    def mapped(pid: int) -> set[str]:
         with contextlib.suppress(OSError):
-            names |= set(re.findall(r"/dev/shm/(fastrtps_\w+)", Path(f"/proc/{pid}/maps").read_text()))
+            return set(re.findall(r"/dev/shm/(fastrtps_\w+)", Path(f"/proc/{pid}/maps").read_text()))
+        return set()
+
+    names = set().union(*(mapped(pid) for pid in pids)) - mapped(os.getpid())
     return {Path("/dev/shm") / f"{prefix}{name}{suffix}" for name in names for prefix, suffix in _FASTDDS_FILES}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rclpy_context() -> Iterator[None]:
-    """rclpy without its signal handlers, which would take Ctrl-C from pytest."""
+    """rclpy without its signal handlers, which would take Ctrl-C from pytest; gone when other modules start nodes."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 

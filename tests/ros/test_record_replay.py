@@ -169,8 +169,10 @@ def test_what_a_killed_recorder_wrote_can_be_recovered(sensors: Sensors, tmp_pat
 def test_only_the_topics_that_are_wanted(sensors: Sensors, tmp_path: Path) -> None:
     with mission("record", "-o", str(tmp_path / "walk"), "--no-images", "--seconds", "4") as recorder:
         wait_for(lambda: sensors.raw.get_subscription_count(), "the recorder")
-        sensors.publish(0)
-        sensors.image.publish(conversions.image_to_msg(np.zeros((9, 9, 3), np.uint8), START_NS, "camera"))
+        for number in range(20):  # the first ones may be sent before the recorder has found the publisher, too
+            sensors.publish(number)
+            sensors.image.publish(conversions.image_to_msg(np.zeros((9, 9, 3), np.uint8), START_NS, "camera"))
+            time.sleep(0.1)
         _, errors = recorder.communicate(timeout=20.0)
     assert recorder.returncode == 0, errors
     with BagReader(tmp_path / "walk") as bag:
