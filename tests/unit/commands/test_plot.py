@@ -8,6 +8,7 @@ from matplotlib.image import imread
 from mission_core.commands import plot
 from mission_core.data.bags import BagReader
 from mission_core.errors import BagError
+from mission_core.types import Body, CameraFrame
 
 
 def arguments(*words: str) -> argparse.Namespace:
@@ -28,7 +29,20 @@ def test_read_takes_everything(recorded_room) -> None:
     assert recording.title == "room, 3 s"
     assert (len(recording.frames), len(recording.rankings), len(recording.maps)) == (30, 30, 30)
     assert recording.picture is not None
-    assert recording.picture.stamp_ns - recording.frames[0].stamp_ns == 1_600_000_000  # the middle of 15 pictures
+    assert recording.picture.stamp_ns == recording.frames[0].stamp_ns  # all show the same, so the first
+
+
+def test_the_clearest_picture_shows_people_large_and_side_by_side() -> None:
+    def frame(*boxes: tuple[float, float, float, float]) -> CameraFrame:
+        joints, confidence = np.zeros((32, 3), np.float32), np.zeros(32, np.uint8)
+        bodies = tuple(Body(i, joints, confidence, np.array(box, np.float32)) for i, box in enumerate(boxes))
+        return CameraFrame(0, np.zeros((1, 1, 3), np.uint8), None, bodies)
+
+    apart = frame((0, 0, 50, 100), (60, 0, 50, 100))
+    behind = frame((0, 0, 60, 110), (10, 5, 50, 100))
+    far = frame((0, 0, 5, 10), (60, 0, 5, 10))
+    assert max((behind, far, frame(), apart), key=plot.people_seen) is apart
+    assert plot.people_seen(CameraFrame(0, np.zeros((1, 1, 3), np.uint8))) == 0.0
 
 
 def test_only_the_newest_column_of_a_map_is_kept(recorded_room) -> None:

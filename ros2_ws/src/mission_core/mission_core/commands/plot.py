@@ -64,10 +64,10 @@ def newest_column(whole: DopplerTimeMap) -> DopplerTimeMap:
 
 def clearest_picture(bag: BagReader) -> CameraFrame | None:
     """The camera frame that shows most of people: large, and not one behind the other; the first of several."""
-    return max(bag.camera_frames(), key=_people_seen, default=None)
+    return max(bag.camera_frames(), key=people_seen, default=None)
 
 
-def _people_seen(frame: CameraFrame) -> float:
+def people_seen(frame: CameraFrame) -> float:
     """Area [pixel^2] of the boxes of bodies, less what they hide of each other."""
     boxes = [body.box for body in frame.bodies or ()]
     hidden = sum(overlap(a, b) * min(a[2] * a[3], b[2] * b[3]) for a, b in combinations(boxes, 2))

@@ -48,6 +48,9 @@ SETTLE_TIME = 1.0
 DRAIN_TIMEOUT = 5.0
 """Time without a new ranking [s] after which the end of the bag is taken for processed."""
 
+PRINT_TIME = 0.5
+"""Time [s] given to `mission up`, which prints the last ranking, after it has come here."""
+
 MAX_BEHIND = 4
 """Radar frames that may be on their way through the nodes; with more the player waits, so that none gets lost."""
 
@@ -106,6 +109,7 @@ def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Eve
             player.wait_until_ready(going)
             player.play(arguments.rate, going)
             player.wait_until_processed(going)
+        stop.wait(PRINT_TIME)
 
 
 class Player(Node):
