@@ -215,7 +215,6 @@ def test_two_writers_take_turns(path):
             for k in range(10):
                 store.add([clip("P01", f"{name}{k}")])
 
-    SqliteGallery(path, MODEL).close()  # open: two that create the same file at once may refuse one another
     threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
     for thread in threads:
         thread.start()

@@ -278,7 +278,7 @@ class SqliteGallery:
 
     def _check_kind(self, *, may_be_empty: bool) -> None:
         """Makes sure of the file before anything is changed in it."""
-        with self._translated():
+        with self._read():  # one snapshot: another process may be making the tables just now
             application, version = self._pragma("application_id"), self._pragma("user_version")
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not tables and may_be_empty:
