@@ -127,12 +127,12 @@ class Listener:
         """Newest level, message and values by node name; fills as they arrive."""
         from diagnostic_msgs.msg import DiagnosticArray
 
-        from mission_ros import conversions
+        from mission_core.data import messages
 
         newest: dict[str, tuple[int, str, dict[str, str]]] = {}
 
         def note(message: DiagnosticArray) -> None:
-            for name, level, text, values in conversions.diagnostics_from_msg(message):
+            for name, level, text, values in messages.diagnostics(message):
                 newest[name.rpartition("/")[2]] = (level, text, values)
 
         self.node.create_subscription(DiagnosticArray, "/diagnostics", note, 10)
@@ -161,6 +161,16 @@ def fastdds_files(pids: Iterable[int]) -> set[Path]:
     return {Path("/dev/shm") / f"{prefix}{name}{suffix}" for name in names for prefix, suffix in _FASTDDS_FILES}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def swept_shared_memory() -> Iterator[None]:
+    """Takes away what processes leave behind that tests kill."""
+    from mission_ros.shared_memory import remove_orphans
+
+    yield
+    names = {path.name for path in Path("/dev/shm").glob("fastrtps_*")}
+    remove_orphans(name for name in names if not name.endswith(("_el", "_sl")))
+
+
 @pytest.fixture(scope="module")
 def rclpy_context() -> Iterator[None]:
     """rclpy without its signal handlers, which would take Ctrl-C from pytest; gone when other modules start nodes."""
@@ -180,3 +190,29 @@ def listener(rclpy_context: None) -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
+
+
+Spin = Callable[[Any, Callable[[], object]], None]
+
+
+@pytest.fixture
+def spin(rclpy_context: None) -> Iterator[Spin]:
+    """Spins a node of this process until a condition is true; nodes end with the test."""
+    from rclpy.executors import MultiThreadedExecutor
+
+    executor = MultiThreadedExecutor(3)
+    nodes: list[Any] = []
+
+    def spin(node: Any, until: Callable[[], object]) -> None:
+        if node not in nodes:
+            nodes.append(node)
+            executor.add_node(node)
+        end = time.monotonic() + TIMEOUT
+        while not until():
+            assert time.monotonic() < end
+            executor.spin_once(timeout_sec=0.05)
+
+    yield spin
+    executor.shutdown()
+    for node in nodes:
+        node.destroy_node()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from ros_harness import listener, rclpy_context  # noqa: F401 - fixtures
+from ros_harness import listener, rclpy_context, spin, swept_shared_memory  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

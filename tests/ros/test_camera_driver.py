@@ -8,7 +8,7 @@ from mission_msgs.msg import BodyArray
 from ros_harness import Listener, NodeProcess, wait_for
 from sensor_msgs.msg import CameraInfo, Image
 
-from mission_ros import conversions
+from mission_core.data import messages
 from mission_ros.qos import RESULT, SENSOR_SUBSCRIBER
 
 
@@ -24,8 +24,8 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def stamps(messages: list) -> list[int]:
-    return [conversions.stamp_to_ns(message.header.stamp) for message in messages]
+def stamps(received: list) -> list[int]:
+    return [messages.stamp_ns(message) for message in received]
 
 
 def test_simulated_camera_at_720p_loses_nothing(listener: Listener) -> None:
@@ -49,7 +49,7 @@ def test_video_is_played_at_its_own_rate_then_ends(video: Path, listener: Listen
     health = listener.diagnostics()
     with NodeProcess("camera_driver", source=str(video)):
         wait_for(lambda: "played to its end" in health.get("camera_driver", (0, "", {}))[1], "the end")
-    levels = [conversions.image_from_msg(image).mean() for image in images]
+    levels = [messages.image(image).mean() for image in images]
     assert levels == sorted(levels)
     assert levels[-1] > 180
     np.testing.assert_allclose(np.diff(stamps(images)) * 1e-9, 0.1, atol=1e-3)

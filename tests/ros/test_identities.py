@@ -15,6 +15,7 @@ from mission_msgs.srv import EnrolPerson, ListPersons, RemovePerson
 from ros_harness import Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
 
+from mission_core.data import messages
 from mission_core.types import NO_TRACK, Track, TrackedFrame
 from mission_ros import conversions
 from mission_ros.qos import LATCHED, RESULT
@@ -205,9 +206,9 @@ def test_ranks_every_frame_against_everybody(
             tracker.publish(walking(3, number))
             time.sleep(0.05)
         wait_for(lambda: len(rankings) == 40, f"rankings, {node.output}")
-    assert [conversions.stamp_to_ns(r.header.stamp) for r in rankings] == [walking(3, n).stamp_ns for n in range(40)]
+    assert [messages.stamp_ns(r) for r in rankings] == [walking(3, n).stamp_ns for n in range(40)]
     assert {r.header.frame_id for r in rankings} == {"radar_room"}
-    first, last = (conversions.rankings_from_msg(message)[0] for message in (rankings[0], rankings[-1]))
+    first, last = (messages.rankings(message)[0] for message in (rankings[0], rankings[-1]))
     assert (first.candidates, first.unknown) == ((), 1.0)
     assert last.track_id == 3
     assert {candidate.person_id for candidate in last.candidates} == {"P03", "P07"}
@@ -225,7 +226,7 @@ def test_frame_without_tracks_is_answered_too(listener: Listener, model_director
         tracker.publish(TrackedFrame(5, 1, (), np.zeros((0, 6), np.float32), np.zeros(0, np.int32)))
         wait_for(lambda: rankings, "ranking")
     assert list(rankings[0].identities) == []
-    assert conversions.stamp_to_ns(rankings[0].header.stamp) == 5
+    assert messages.stamp_ns(rankings[0]) == 5
 
 
 def test_follows_the_gallery(
@@ -241,7 +242,7 @@ def test_follows_the_gallery(
     def people() -> set[str]:
         tracker.publish(walking(1, next(numbers)))
         time.sleep(0.05)
-        latest = conversions.rankings_from_msg(rankings[-1]) if rankings else ()
+        latest = messages.rankings(rankings[-1]) if rankings else ()
         return {candidate.person_id for ranking in latest for candidate in ranking.candidates}
 
     with gallery.start(), reid(model_directory, database):

@@ -1,16 +1,15 @@
 """Nodes inside this process, where what happens rarely can be brought about: expiry, failing stores, foreign input."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mission_msgs.msg import GalleryInfo, RadarTrackArray
 from mission_msgs.srv import EnrolPerson, ListPersons, RemovePerson
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
-from ros_harness import TIMEOUT, Listener, wait_for
+from ros_harness import Listener, Spin, wait_for
 from sensor_msgs.msg import Image, PointCloud2, PointField
 
 from mission_core.errors import CameraError, GalleryDamaged, GalleryError
@@ -26,28 +25,6 @@ from mission_ros.nodes.radar_tracker import RadarTrackerNode
 from mission_ros.nodes.reid import Reid
 from mission_ros.qos import LATCHED, RESULT
 from mission_ros.topic_source import TopicSource
-
-Spin = Callable[[Node, Callable[[], object]], None]
-
-
-@pytest.fixture
-def spin(rclpy_context: None) -> Iterator[Spin]:
-    executor = MultiThreadedExecutor(3)
-    nodes: list[Node] = []
-
-    def spin(node: Node, until: Callable[[], object]) -> None:
-        if node not in nodes:
-            nodes.append(node)
-            executor.add_node(node)
-        end = time.monotonic() + TIMEOUT
-        while not until():
-            assert time.monotonic() < end
-            executor.spin_once(timeout_sec=0.05)
-
-    yield spin
-    executor.shutdown()
-    for node in nodes:
-        node.destroy_node()
 
 
 def clip(person_id: str, expires_ns: int = 0) -> Clip:

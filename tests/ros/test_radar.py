@@ -13,6 +13,7 @@ from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarTrackArray
 from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
 
+from mission_core.data import messages
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tlv import decode_frame
 from mission_core.sim.evm import Clock, SimulatedEvm, captured_frames, walking_frames
@@ -36,8 +37,8 @@ def driver(evm: SimulatedEvm, **parameters: str) -> NodeProcess:
     return NodeProcess("radar_driver", cli_port=str(evm.cli_path), data_port=str(evm.data_path), **parameters)
 
 
-def stamps(messages: list) -> list[int]:
-    return [conversions.stamp_to_ns(message.header.stamp) for message in messages]
+def stamps(received: list) -> list[int]:
+    return [messages.stamp_ns(message) for message in received]
 
 
 def test_real_capture_through_the_ports(mission_data: Path, tmp_path: Path, listener: Listener) -> None:
@@ -71,8 +72,8 @@ def test_real_capture_through_the_ports(mission_data: Path, tmp_path: Path, list
     assert [message.frame_number for message in tracks] == list(range(209, 310))
     assert {cloud.header.frame_id for cloud in clouds} == {"front_radar"}
     for message, cloud in zip(raw, clouds, strict=True):
-        points = decode_frame(conversions.raw_from_msg(message)).points
-        np.testing.assert_array_equal(conversions.cloud_to_points(cloud), points)
+        points = decode_frame(messages.radar_frame(message)).points
+        np.testing.assert_array_equal(messages.points(cloud), points)
     assert max(len(message.tracks) for message in tracks) >= 1
 
 
@@ -85,10 +86,10 @@ def test_walkers_become_tracks_and_doppler_maps(evm: SimulatedEvm, listener: Lis
         wait_for(lambda: tracks and len(tracks[-1].tracks) == 2 and maps and maps[-1].num_frames >= 10, "two tracks")
     by_stamp = dict(zip(stamps(raw), raw, strict=True))
     for message, cloud in zip(tracks, labelled, strict=False):
-        frame = conversions.tracked_frame_from_msgs(message, cloud)
+        frame = messages.tracked_frame(message, cloud)
         assert frame.frame_number == by_stamp[frame.stamp_ns].frame_number
         assert {track.track_id for track in frame.tracks} >= set(frame.labels.tolist()) - {-1}
-    doppler = conversions.doppler_map_from_msg(maps[-1])
+    doppler = messages.doppler_time_map(maps[-1])
     assert doppler.kind == "points"
     assert doppler.values.max() > 0.0
     assert maps[-1].header.stamp in [message.header.stamp for message in tracks]
@@ -104,7 +105,7 @@ def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> N
     ):
         wait_for(lambda: maps and maps[-1].num_frames >= 10, f"maps, {node.output}")
     assert maps[-1].kind == "heatmap"
-    assert conversions.doppler_map_from_msg(maps[-1]).values.max() > 0.0
+    assert messages.doppler_time_map(maps[-1]).values.max() > 0.0
 
 
 def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, listener: Listener) -> None:
@@ -179,7 +180,7 @@ def test_recorded_frames_are_decoded_with_their_stamps(mission_data: Path, liste
     assert len(clouds) == 1
     assert stamps(clouds) == [1_234_567_891]
     assert clouds[0].header.frame_id == "recorded_radar"
-    np.testing.assert_array_equal(conversions.cloud_to_points(clouds[0]), frame.points)
+    np.testing.assert_array_equal(messages.points(clouds[0]), frame.points)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
+from mission_core.data import messages
 from mission_core.data.bags import BagReader, unfinished_directory
 from mission_core.errors import BagError, ConfigurationError
 from mission_core.radar.tlv import encode_frame
@@ -270,8 +271,8 @@ def test_the_clock_goes_on_between_messages(listener: Listener, tmp_path: Path) 
     with playing(tmp_path / "gap", answerer) as player:
         player.play(1.0, lambda: True)
         player.wait_until_processed(lambda: True)
-    wait_for(lambda: clocks and conversions.stamp_to_ns(clocks[-1].clock) == received[-1], "the last time")
-    stamps = [conversions.stamp_to_ns(clock.clock) for clock in clocks]
+    wait_for(lambda: clocks and messages.time_ns(clocks[-1].clock) == received[-1], "the last time")
+    stamps = [messages.time_ns(clock.clock) for clock in clocks]
     assert stamps == sorted(stamps)
     assert len([stamp for stamp in stamps if received[0] < stamp < received[1]]) >= 5  # 20 on an idle machine
 

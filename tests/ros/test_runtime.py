@@ -2,15 +2,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_harness import TIMEOUT, Listener
+from ros_harness import TIMEOUT, Listener, Spin
 
 from mission_core.errors import ConfigurationError, DeviceError, MissionError
 from mission_ros.runtime import ManagedNode, dataclass_parameters, parameter
@@ -40,34 +38,14 @@ class Probe(ManagedNode):
         self.calls.append("cleanup")
 
 
-@pytest.fixture
-def spin(rclpy_context: None) -> Iterator[Callable[[ManagedNode, Callable[[], bool]], None]]:
-    executor = SingleThreadedExecutor()
-    nodes = []
-
-    def spin(node: ManagedNode, until: Callable[[], bool]) -> None:
-        if node not in nodes:
-            nodes.append(node)
-            executor.add_node(node)
-        end = time.monotonic() + TIMEOUT
-        while not until():
-            assert time.monotonic() < end
-            executor.spin_once(timeout_sec=0.05)
-
-    yield spin
-    executor.shutdown()
-    for node in nodes:
-        node.destroy_node()
-
-
-def test_activates_itself(spin: Callable) -> None:
+def test_activates_itself(spin: Spin) -> None:
     node = Probe()
     spin(node, lambda: node.is_active)
     assert node.calls == ["configure", "activate"]
 
 
 def test_tries_again_until_it_works_and_tells_a_lasting_reason_once(
-    spin: Callable, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spin: Spin, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mission_ros.runtime._PATIENCE", 0.1)
     node = Probe(failures=4)
@@ -77,13 +55,13 @@ def test_tries_again_until_it_works_and_tells_a_lasting_reason_once(
     assert [line for line in capfd.readouterr().err.splitlines() if "ERROR" in line and "no device" in line][1:] == []
 
 
-def test_unexpected_error_is_told_with_its_origin(spin: Callable, capfd: pytest.CaptureFixture[str]) -> None:
+def test_unexpected_error_is_told_with_its_origin(spin: Spin, capfd: pytest.CaptureFixture[str]) -> None:
     node = Probe(failures=1, error=ZeroDivisionError("of all things"))
     spin(node, lambda: node.is_active)
     assert "ZeroDivisionError: of all things" in capfd.readouterr().err
 
 
-def test_cycles_ten_times(spin: Callable) -> None:
+def test_cycles_ten_times(spin: Spin) -> None:
     node = Probe()
     spin(node, lambda: node.is_active)
     node.calls.clear()
@@ -96,7 +74,7 @@ def test_cycles_ten_times(spin: Callable) -> None:
     assert node.calls == ["deactivate", "cleanup", "configure", "activate"] * 10
 
 
-def test_work_that_does_not_end_keeps_the_node_active_and_its_device_open(spin: Callable) -> None:
+def test_work_that_does_not_end_keeps_the_node_active_and_its_device_open(spin: Spin) -> None:
     class Busy(Probe):
         busy = True
 
@@ -114,7 +92,7 @@ def test_work_that_does_not_end_keeps_the_node_active_and_its_device_open(spin: 
     node.busy = False
 
 
-def test_stays_inactive_when_told_to(spin: Callable) -> None:
+def test_stays_inactive_when_told_to(spin: Spin) -> None:
     node = Probe()
     node._retry_period = 0.05
     spin(node, lambda: node.is_active)
@@ -125,7 +103,7 @@ def test_stays_inactive_when_told_to(spin: Callable) -> None:
 
 
 def test_impossible_transition_is_refused_and_the_node_lives(
-    spin: Callable, listener: Listener, capfd: pytest.CaptureFixture[str]
+    spin: Spin, listener: Listener, capfd: pytest.CaptureFixture[str]
 ) -> None:
     node = Probe("lonely")
     spin(node, lambda: node.is_active)

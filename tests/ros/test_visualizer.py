@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import Marker, MarkerArray
 
 from mission_core.camera.skeleton import BONES
+from mission_core.data import messages
 from mission_core.types import Body, CameraModel, Candidate, Float32Array, Ranking, Track, TrackedFrame
 from mission_ros import conversions, markers
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
@@ -130,10 +131,10 @@ def stack(listener: Listener) -> Iterator[Stack]:
 
 
 def test_markers_of_the_node(stack: Stack, listener: Listener) -> None:
-    messages = listener.collect(MarkerArray, "viz/markers", RESULT)
+    arrays = listener.collect(MarkerArray, "viz/markers", RESULT)
 
     def shown(namespace: str, action: int) -> list[Marker]:
-        return [m for message in messages for m in message.markers if (m.ns, m.action) == (namespace, action)]
+        return [m for array in arrays for m in array.markers if (m.ns, m.action) == (namespace, action)]
 
     def label() -> bool:
         stack.publish_identities(1)
@@ -163,7 +164,7 @@ def test_the_picture_is_taken_and_drawn_only_while_somebody_looks(stack: Stack, 
         return pictures
 
     message = wait_for(picture, "an annotated picture")[0]
-    drawn = conversions.image_from_msg(message)
+    drawn = messages.image(message)
     assert drawn.shape == (720, 1280, 3)
     changed = (drawn != 90).any(axis=2)
     assert changed[200:500, 636:645].any()  # the skeleton at x = 0, in the middle of the picture
@@ -182,7 +183,7 @@ def test_pictures_of_a_camera_without_body_tracking(stack: Stack, listener: List
         stack.publish_camera(with_bodies=False)
         return pictures
 
-    assert (conversions.image_from_msg(wait_for(picture, "a picture")[0]) == 90).all()
+    assert (messages.image(wait_for(picture, "a picture")[0]) == 90).all()
 
 
 def test_pictures_go_on_when_the_skeletons_end(stack: Stack, listener: Listener) -> None:
@@ -192,7 +193,7 @@ def test_pictures_go_on_when_the_skeletons_end(stack: Stack, listener: Listener)
 
     def picture(with_bodies: bool) -> bool:
         stack.publish_camera(make_body(8), with_bodies=with_bodies)
-        return bool(pictures) and bool((conversions.image_from_msg(pictures[-1]) != 90).any()) == with_bodies
+        return bool(pictures) and bool((messages.image(pictures[-1]) != 90).any()) == with_bodies
 
     wait_for(lambda: picture(with_bodies=True), "a picture with a skeleton")
     wait_for(lambda: picture(with_bodies=False), "a picture without skeletons")

@@ -29,6 +29,14 @@ def test_file_says_what_differs_from_the_shipped_parameters(tmp_path: Path) -> N
     assert shipped["min_frames"] != 15
 
 
+def test_what_is_meant_for_all_reaches_those_who_have_it(tmp_path: Path) -> None:
+    file = tmp_path / "parameters.yaml"
+    file.write_text("/**:\n  ros__parameters: {calibration: my_room.yaml, model: mine}\n")
+    assert node_parameters("reid", file)["model"] == "mine"
+    assert "calibration" not in node_parameters("reid", file)
+    assert node_parameters("radar_driver", file)["calibration"] == "my_room.yaml"
+
+
 def test_values_of_nested_settings_have_dotted_names() -> None:
     values = {"hits": 5, "other": "x", "inner.eps": 0.7, "inner.bounds": [1, 2]}
     assert from_parameters(Outer, values) == Outer(Inner(0.7, (1, 2)), 5)

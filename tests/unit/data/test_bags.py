@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mission_core.data.bags import BagReader, image, unfinished_directory
+from mission_core.data.bags import BagReader, unfinished_directory
 from mission_core.errors import BagError
 
 START_NS = 1_700_000_000_000_000_000
@@ -129,29 +129,3 @@ def test_damaged_content_is_reported(recorded_room, tmp_path: Path) -> None:
 def test_a_directory_without_metadata_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BagError, match=r"metadata\.yaml"):
         BagReader(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "row", "expected"),
-    [
-        ("bgr8", [0, 1, 2, 3, 4, 5, 9, 9], [[0, 1, 2], [3, 4, 5]]),
-        ("rgb8", [0, 1, 2, 3, 4, 5, 9, 9], [[2, 1, 0], [5, 4, 3]]),
-        ("bgra8", [0, 1, 2, 255, 3, 4, 5, 255], [[0, 1, 2], [3, 4, 5]]),
-        ("rgba8", [0, 1, 2, 255, 3, 4, 5, 255], [[2, 1, 0], [5, 4, 3]]),
-        ("mono8", [6, 7, 9, 9], [[6, 6, 6], [7, 7, 7]]),
-    ],
-)
-def test_images_of_every_encoding_and_padded_rows(recorded_room, encoding, row, expected) -> None:
-    np.testing.assert_array_equal(image(make_image(recorded_room, encoding, row)), [expected])
-
-
-def test_an_unknown_encoding_is_named(recorded_room) -> None:
-    with pytest.raises(BagError, match="yuv422"):
-        image(make_image(recorded_room, "yuv422", [0] * 4))
-
-
-def make_image(recorded_room, encoding: str, row: list[int]):
-    """One row of two pixels."""
-    types = recorded_room.store.types
-    header = types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](0, 0), "camera")
-    return types["sensor_msgs/msg/Image"](header, 1, 2, encoding, 0, len(row), np.array(row, np.uint8))

@@ -11,6 +11,7 @@
     │   ├── GalleryModelMismatch             features of another model; never mixed
     │   └── GalleryDamaged                   the store or one entry cannot be read
     ├── ModelError                           a model file is absent, altered or of the wrong kind
+    ├── MessageError (ValueError)            a ROS message lacks something, or contradicts itself
     └── BagError (ValueError)                a recording is absent, damaged or lacks a topic
 
 The text of each names what was wrong, what was expected, and the remedy.
@@ -71,6 +72,10 @@ class GalleryDamaged(GalleryError):
 
 class ModelError(MissionError):
     """A model file is absent, does not match its card, or is of the wrong kind."""
+
+
+class MessageError(MissionError, ValueError):
+    """A ROS message lacks what is needed, or contradicts itself."""
 
 
 class BagError(MissionError, ValueError):

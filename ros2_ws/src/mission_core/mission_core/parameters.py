@@ -21,22 +21,26 @@ def node_parameters(node: str, path: Path | None = None) -> dict[str, Any]:
         path: parameter file with what differs from the one that comes with mission, under `/**/<node>:` keys.
 
     Raises:
-        ConfigurationError: a file is absent or no parameter file, or sets what the node does not have.
+        ConfigurationError: a file is absent or no parameter file, or sets what the node does not have. Under `/**:`
+            stands what several nodes share; each takes from there what it has.
     """
-    values = _section(node, share_directory() / "config" / "mission.yaml")
-    given = _section(node, path) if path else {}
-    unknown = sorted(given.keys() - values.keys() - {"use_sim_time"})
+    common, own = _sections(node, share_directory() / "config" / "mission.yaml")
+    values = common | own
+    common, own = _sections(node, path) if path else ({}, {})
+    unknown = sorted(own.keys() - values.keys() - {"use_sim_time"})
     if unknown:
         raise ConfigurationError(f"{path}: {node} has no parameter {unknown[0]!r}; it has {', '.join(sorted(values))}")
-    return values | given
+    return values | {name: value for name, value in common.items() if name in values or name == "use_sim_time"} | own
 
 
-def _section(node: str, file: Path) -> dict[str, Any]:
+def _sections(node: str, file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a file says to all nodes, and what to this one."""
     try:
         content = dict(yaml.safe_load(file.read_text()) or {})
-        sections = [content[key] for key in ("/**", f"/**/{node}") if key in content]
         foreign = [key for key in content if not str(key).startswith("/**")]
-        values = [_flat(section["ros__parameters"]) for section in sections]
+        common, own = (
+            _flat(content[key]["ros__parameters"]) if key in content else {} for key in ("/**", f"/**/{node}")
+        )
     except OSError as error:
         raise ConfigurationError(f"parameter file {file} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
@@ -45,7 +49,7 @@ def _section(node: str, file: Path) -> dict[str, Any]:
         ) from error
     if foreign:
         raise ConfigurationError(f"{file}: key {foreign[0]!r} is not read offline; write `/**/<node>:` or `/**:`")
-    return {name: value for part in values for name, value in part.items()}
+    return common, own
 
 
 def from_parameters(config: type[T], values: Mapping[str, Any], prefix: str = "") -> T:

@@ -1,4 +1,4 @@
-"""Every conversion between ROS messages and the plain data of mission_core. Messages are touched nowhere else.
+"""Makes ROS messages of the plain data of mission_core; `mission_core.data.messages` reads them again.
 
 Arrays go into messages as `array.array`, which rclpy copies as one block; see docs/decisions.md for the timings.
 """
@@ -12,19 +12,13 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
 from mission_msgs import msg as mission_msgs
-
-if TYPE_CHECKING:
-    from mission_core.gallery.store import Clip
-from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from mission_core.errors import ConfigurationError
+from mission_core.data.messages import LABEL_FIELD, POINT_FIELDS
 from mission_core.types import (
     Body,
-    CameraFrame,
     CameraModel,
-    Candidate,
     DopplerTimeMap,
     Float64Array,
     ImageArray,
@@ -36,26 +30,15 @@ from mission_core.types import (
     TrackedFrame,
 )
 
-POINT_FIELDS = ("x", "y", "z", "doppler", "intensity", "noise")
-"""Fields of `radar/points`, float32, in the order of `mission_core.types.Column`."""
-LABEL_FIELD = "track"
-"""Additional int32 field of `radar/points_labelled`."""
+if TYPE_CHECKING:
+    from mission_core.gallery.store import Clip
 
 _POINT = np.dtype([(name, "<f4") for name in POINT_FIELDS])
 _LABELLED_POINT = np.dtype([*((name, "<f4") for name in POINT_FIELDS), (LABEL_FIELD, "<i4")])
-_NUMPY_OF_FIELD = {
-    PointField.INT8: "i1", PointField.UINT8: "u1", PointField.INT16: "i2", PointField.UINT16: "u2",
-    PointField.INT32: "i4", PointField.UINT32: "u4", PointField.FLOAT32: "f4", PointField.FLOAT64: "f8",
-}  # fmt: skip
-_FIELD_OF_NUMPY = {np.dtype(f"<{text}"): number for number, text in _NUMPY_OF_FIELD.items()}
+_FIELD_OF_NUMPY = {np.dtype("<f4"): PointField.FLOAT32, np.dtype("<i4"): PointField.INT32}
 
 
 # --- time and header ---------------------------------------------------------------------------------------------
-
-
-def stamp_to_ns(stamp: Time) -> int:
-    """Nanoseconds since the epoch."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def ns_to_stamp(stamp_ns: int) -> Time:
@@ -77,11 +60,6 @@ def radar_frame_to_msg(frame: RadarFrame, stamp_ns: int, frame_id: str) -> missi
     return mission_msgs.RadarFrame(
         header=make_header(stamp_ns, frame_id), frame_number=frame.frame_number, data=array.array("B", frame.raw)
     )
-
-
-def raw_from_msg(message: mission_msgs.RadarFrame) -> bytes:
-    """The bytes of a frame, for `mission_core.radar.tlv.decode_frame`."""
-    return bytes(message.data)
 
 
 def points_to_cloud(points: Points, stamp_ns: int, frame_id: str, labels: Int32Array | None = None) -> PointCloud2:
@@ -107,52 +85,6 @@ def points_to_cloud(points: Points, stamp_ns: int, frame_id: str, labels: Int32A
     )
 
 
-def cloud_to_points(cloud: PointCloud2) -> Points:
-    """(N, 6) detections of a cloud; fields are found by name, so other publishers' layouts are read too.
-
-    Raises:
-        ConfigurationError: the cloud lacks a field of `POINT_FIELDS`, or contradicts itself.
-    """
-    records = _records(cloud, POINT_FIELDS)
-    return np.stack([records[name].astype(np.float32) for name in POINT_FIELDS], axis=-1)
-
-
-def cloud_to_labels(cloud: PointCloud2) -> Int32Array:
-    """(N,) track ids of a labelled cloud.
-
-    Raises:
-        ConfigurationError: the cloud has no labels.
-    """
-    return _records(cloud, (LABEL_FIELD,))[LABEL_FIELD].astype(np.int32)
-
-
-def _records(cloud: PointCloud2, needed: Sequence[str]) -> NDArray[np.void]:
-    """The points of a cloud as a structured array, without copying."""
-    fields = {field.name: field for field in cloud.fields if field.count == 1}
-    missing = [name for name in needed if name not in fields]
-    if missing:
-        raise ConfigurationError(
-            f"the point cloud of {cloud.header.frame_id!r} lacks {', '.join(missing)}; it has {', '.join(fields)}. "
-            f"mission needs {', '.join(needed)}: check that the topic is the one of radar_driver or radar_tracker"
-        )
-    unknown = [field.name for field in fields.values() if field.datatype not in _NUMPY_OF_FIELD]
-    if unknown or len(cloud.data) < cloud.width * cloud.height * cloud.point_step:
-        raise ConfigurationError(
-            f"the point cloud of {cloud.header.frame_id!r} contradicts itself: {len(cloud.data)} bytes for "
-            f"{cloud.width * cloud.height} points of {cloud.point_step} bytes, unknown datatypes of {unknown}"
-        )
-    order = ">" if cloud.is_bigendian else "<"
-    dtype = np.dtype(
-        {
-            "names": list(fields),
-            "formats": [order + _NUMPY_OF_FIELD[field.datatype] for field in fields.values()],
-            "offsets": [field.offset for field in fields.values()],
-            "itemsize": cloud.point_step,
-        }
-    )
-    return np.frombuffer(cloud.data, dtype, count=cloud.width * cloud.height)
-
-
 def tracked_frame_to_msgs(frame: TrackedFrame, frame_id: str) -> tuple[mission_msgs.RadarTrackArray, PointCloud2]:
     """Tracks and labelled cloud of one radar frame, under one stamp."""
     tracks = mission_msgs.RadarTrackArray(
@@ -161,22 +93,6 @@ def tracked_frame_to_msgs(frame: TrackedFrame, frame_id: str) -> tuple[mission_m
         tracks=[_track_to_msg(track) for track in frame.tracks],
     )
     return tracks, points_to_cloud(frame.points, frame.stamp_ns, frame_id, frame.labels)
-
-
-def tracked_frame_from_msgs(tracks: mission_msgs.RadarTrackArray, cloud: PointCloud2) -> TrackedFrame:
-    """The tracker's frame again, from two messages of the same stamp."""
-    return TrackedFrame(
-        stamp_ns=stamp_to_ns(tracks.header.stamp),
-        frame_number=int(tracks.frame_number),
-        tracks=tuple(_track_from_msg(track) for track in tracks.tracks),
-        points=cloud_to_points(cloud),
-        labels=cloud_to_labels(cloud),
-    )
-
-
-def tracks_from_msg(tracks: mission_msgs.RadarTrackArray) -> tuple[Track, ...]:
-    """The tracks alone, without the points."""
-    return tuple(_track_from_msg(track) for track in tracks.tracks)
 
 
 def _track_to_msg(track: Track) -> mission_msgs.RadarTrack:
@@ -192,29 +108,12 @@ def _track_to_msg(track: Track) -> mission_msgs.RadarTrack:
     )
 
 
-def _track_from_msg(message: mission_msgs.RadarTrack) -> Track:
-    return Track(
-        track_id=int(message.track_id),
-        position=_xyz(message.position),
-        velocity=_xyz(message.velocity),
-        size=_xyz(message.size),
-        variance=np.asarray(message.variance, np.float64),
-        age=float(message.age),
-        num_points=int(message.num_points),
-        missed_frames=int(message.missed_frames),
-    )
-
-
 def _point(xyz: Float64Array) -> Point:
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
 
 def _vector(xyz: Float64Array) -> Vector3:
     return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
-
-
-def _xyz(message: Point | Vector3) -> Float64Array:
-    return np.array((message.x, message.y, message.z))
 
 
 def doppler_map_to_msg(doppler: DopplerTimeMap, frame_id: str) -> mission_msgs.DopplerTimeMap:
@@ -230,19 +129,6 @@ def doppler_map_to_msg(doppler: DopplerTimeMap, frame_id: str) -> mission_msgs.D
         num_bins=num_bins,
         num_frames=num_frames,
         data=array.array("f", np.ascontiguousarray(doppler.values, np.float32).tobytes()),
-    )
-
-
-def doppler_map_from_msg(message: mission_msgs.DopplerTimeMap) -> DopplerTimeMap:
-    """Doppler-time map of one track; the velocity bins are evenly spaced."""
-    num_bins = int(message.num_bins)
-    return DopplerTimeMap(
-        stamp_ns=stamp_to_ns(message.header.stamp),
-        track_id=int(message.track_id),
-        kind=message.kind,
-        velocities=np.linspace(message.velocity_min, message.velocity_max, num_bins, dtype=np.float32),
-        values=np.array(message.data, np.float32).reshape(num_bins, int(message.num_frames)),
-        frame_period=float(message.frame_period),
     )
 
 
@@ -265,29 +151,6 @@ def image_to_msg(image: ImageArray, stamp_ns: int, frame_id: str) -> Image:
     )
 
 
-def image_from_msg(message: Image) -> ImageArray:
-    """(H, W, 3) BGR picture of a bgr8, rgb8, bgra8, rgba8 or mono8 image.
-
-    Raises:
-        ConfigurationError: the encoding is another one, or the data are not of the size that the message tells.
-    """
-    channels = {"bgr8": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4, "mono8": 1}.get(message.encoding)
-    if channels is None:
-        raise ConfigurationError(
-            f"images encoded as {message.encoding!r} are not understood: publish bgr8, rgb8, bgra8, rgba8 or mono8"
-        )
-    if len(message.data) != message.height * message.step or message.step < message.width * channels:
-        raise ConfigurationError(
-            f"an image contradicts itself: {len(message.data)} bytes for {message.height} rows of {message.step} "
-            f"bytes with {message.width} {message.encoding} pixels each"
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    image = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    if channels == 1:
-        return np.repeat(image, 3, axis=2)
-    return np.ascontiguousarray(image[:, :, 2::-1] if message.encoding.startswith("rgb") else image[:, :, :3])
-
-
 def camera_model_to_msg(camera: CameraModel, stamp_ns: int, frame_id: str) -> CameraInfo:
     """Intrinsics of a pinhole camera without distortion."""
     k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
@@ -303,49 +166,10 @@ def camera_model_to_msg(camera: CameraModel, stamp_ns: int, frame_id: str) -> Ca
     )
 
 
-def camera_model_from_msg(message: CameraInfo) -> CameraModel | None:
-    """Intrinsics; None for an uncalibrated camera, which says so with a focal length of 0."""
-    if not message.k[0]:
-        return None
-    return CameraModel(
-        width=int(message.width),
-        height=int(message.height),
-        fx=float(message.k[0]),
-        fy=float(message.k[4]),
-        cx=float(message.k[2]),
-        cy=float(message.k[5]),
-    )
-
-
 def bodies_to_msg(bodies: Iterable[Body], stamp_ns: int, frame_id: str) -> mission_msgs.BodyArray:
     """Skeletons of one picture."""
     return mission_msgs.BodyArray(
         header=make_header(stamp_ns, frame_id), bodies=[_body_to_msg(body) for body in bodies]
-    )
-
-
-def bodies_from_msg(message: mission_msgs.BodyArray) -> tuple[Body, ...]:
-    """Skeletons of one picture."""
-    return tuple(
-        Body(
-            body_id=int(body.body_id),
-            joints=np.array([(joint.x, joint.y, joint.z) for joint in body.joints], np.float32),
-            confidence=np.array(body.confidence, np.uint8),
-            box=np.array(body.box, np.float32),
-        )
-        for body in message.bodies
-    )
-
-
-def camera_frame_from_msgs(
-    image: Image, bodies: mission_msgs.BodyArray | None = None, info: CameraInfo | None = None
-) -> CameraFrame:
-    """A picture with what else is known of it."""
-    return CameraFrame(
-        stamp_ns=stamp_to_ns(image.header.stamp),
-        image=image_from_msg(image),
-        camera=None if info is None else camera_model_from_msg(info),
-        bodies=None if bodies is None else bodies_from_msg(bodies),
     )
 
 
@@ -408,22 +232,6 @@ def rankings_to_msg(
     )
 
 
-def rankings_from_msg(message: mission_msgs.RankedIdentitiesArray) -> tuple[Ranking, ...]:
-    """Ranked identities of all tracks."""
-    return tuple(
-        Ranking(
-            track_id=int(ranking.track_id),
-            candidates=tuple(
-                Candidate(entry.person_id, float(entry.score), entry.clip_id, float(entry.distance))
-                for entry in ranking.candidates
-            ),
-            unknown=float(ranking.unknown),
-            frames_used=int(ranking.frames_used),
-        )
-        for ranking in message.identities
-    )
-
-
 def _ranking_to_msg(ranking: Ranking) -> mission_msgs.RankedIdentities:
     return mission_msgs.RankedIdentities(
         track_id=int(ranking.track_id),
@@ -456,14 +264,6 @@ def diagnostics_to_msg(
         values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
     )
     return DiagnosticArray(header=make_header(stamp_ns), status=[status])
-
-
-def diagnostics_from_msg(message: DiagnosticArray) -> list[tuple[str, int, str, dict[str, str]]]:
-    """(name, level, message, values) of each component."""
-    return [
-        (status.name, int.from_bytes(status.level, "little"), status.message, {v.key: v.value for v in status.values})
-        for status in message.status
-    ]
 
 
 def _text(value: object) -> str:

@@ -7,8 +7,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from rclpy.node import Node
 
+from mission_core.data import messages
 from mission_core.types import Ranking, Track
-from mission_ros import conversions
 from mission_ros.diagnostics import Rate
 from mission_ros.live_table import NodeState
 from mission_ros.qos import LATCHED, RESULT
@@ -58,19 +58,19 @@ class LiveSubscriber(Node):
         return NodeState(name, _STATES.get(level, "error"), message, process.restarts)
 
     def _on_tracks(self, message: RadarTrackArray) -> None:
-        self.tracks = conversions.tracks_from_msg(message)
+        self.tracks = messages.tracks(message)
         self.frames.tick()
 
     def _on_identities(self, message: RankedIdentitiesArray) -> None:
-        rankings = conversions.rankings_from_msg(message)
+        rankings = messages.rankings(message)
         self.rankings = {ranking.track_id: ranking for ranking in rankings}
-        self._on_rankings(conversions.stamp_to_ns(message.header.stamp), rankings)
+        self._on_rankings(messages.stamp_ns(message), rankings)
 
     def _on_gallery(self, message: GalleryInfo) -> None:
         self.enrolled = tuple(message.person_ids)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         namespace = self.get_namespace().strip("/")
-        for name, level, text, _ in conversions.diagnostics_from_msg(message):
+        for name, level, text, _ in messages.diagnostics(message):
             if name.rpartition("/")[0] == namespace:
                 self._health[name.rpartition("/")[2]] = (time.monotonic(), level, text)

@@ -14,6 +14,7 @@ from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import BITS_PER_BYTE, RadarProfile
 from mission_core.radar.stream import FrameStream, StreamCounters
 from mission_core.types import RadarFrame
+from mission_ros.feed import Feed
 
 Deliver = Callable[[RadarFrame, int], None]
 """Takes a frame and its measurement time [ns]."""
@@ -24,23 +25,8 @@ _READ_TIMEOUT = 0.1  # [s] longest time until `stop` is noticed
 _BACK_OFF = (0.5, 5.0)  # [s] shortest and longest wait between attempts to open a radar again
 
 
-class RadarFeed(Protocol):
-    """Source of radar frames.
-
-    Attributes:
-        problem: why there are no frames at present, empty while all is well.
-    """
-
-    problem: str
-
-    def open(self) -> None:
-        """Makes ready to run; raises RadarError or ConfigurationError."""
-
-    def run(self, deliver: Deliver, stop: threading.Event) -> None:
-        """Delivers frames until `stop` is set or the source ends."""
-
-    def close(self) -> None:
-        """Lets go of the source."""
+class RadarFeed(Feed, Protocol):
+    """Source of radar frames; delivers them with their measurement time."""
 
     def counters(self) -> dict[str, object]:
         """What happened so far, for diagnostics."""

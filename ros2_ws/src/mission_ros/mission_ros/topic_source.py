@@ -10,9 +10,9 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from mission_core.camera.source import READ_TIMEOUT
-from mission_core.errors import CameraError, ConfigurationError
+from mission_core.data import messages
+from mission_core.errors import CameraError, MessageError
 from mission_core.types import Body, CameraFrame, CameraModel
-from mission_ros import conversions
 from mission_ros.qos import SENSOR_SUBSCRIBER
 
 _REMEMBERED = 8  # pictures that may wait to be read, skeletons that may wait for their picture
@@ -72,18 +72,18 @@ class TopicSource:
         return "the running camera"
 
     def _on_info(self, message: CameraInfo) -> None:
-        self._camera = conversions.camera_model_from_msg(message)
+        self._camera = messages.camera_model(message)
 
     def _on_bodies(self, message: BodyArray) -> None:
         self._bodies = dict([*self._bodies.items()][-_REMEMBERED:])
-        self._bodies[conversions.stamp_to_ns(message.header.stamp)] = conversions.bodies_from_msg(message)
+        self._bodies[messages.stamp_ns(message)] = messages.bodies(message)
 
     def _on_image(self, message: Image) -> None:
         # camera_driver sends the skeletons of a picture just before it; without them people are found in the picture
-        stamp_ns = conversions.stamp_to_ns(message.header.stamp)
+        stamp_ns = messages.stamp_ns(message)
         try:
-            picture = conversions.image_from_msg(message)
-        except ConfigurationError as error:
+            picture = messages.image(message)
+        except MessageError as error:
             self._problem = str(error)
             return
         if self._frames.full():

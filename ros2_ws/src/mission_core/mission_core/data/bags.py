@@ -4,41 +4,23 @@ Topics are found by their relative name (`radar/raw`), whatever namespace they w
 in the order of recording and hold one message at a time, except where two topics have to be joined by their stamp.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import ReaderError
 from rosbags.typesys import Stores, get_typestore
 
+from mission_core.data import messages
 from mission_core.errors import BagError
-from mission_core.types import (
-    Body,
-    CameraFrame,
-    CameraModel,
-    Candidate,
-    DopplerTimeMap,
-    ImageArray,
-    Int32Array,
-    Points,
-    Ranking,
-    Track,
-    TrackedFrame,
-)
+from mission_core.types import CameraFrame, CameraModel, DopplerTimeMap, ImageArray, Ranking, TrackedFrame
 
 MAX_UNMATCHED = 60
 """Messages kept while their partner of the same stamp has not been read yet; more are given up, oldest first."""
-
-POINT_FIELDS = ("x", "y", "z", "doppler", "intensity", "noise")
-"""Fields of a cloud in the order of the columns of `Points`."""
-
-_CHANNELS = {"bgr8": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4, "mono8": 1}
-_POINT_FIELD_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}  # sensor_msgs/PointField
 
 
 def unfinished_directory(path: Path) -> Path:
@@ -114,18 +96,18 @@ class BagReader:
     def radar_frames(self) -> Iterator[tuple[int, bytes]]:
         """Measurement time [ns] and bytes of every radar frame, as it left the radar's data port."""
         for message in self._messages("radar/raw"):
-            yield stamp_ns(message), message.data.tobytes()
+            yield messages.stamp_ns(message), messages.radar_frame(message)
 
     def images(self) -> Iterator[tuple[int, ImageArray]]:
         """Measurement time [ns] and (H, W, 3) BGR picture of every camera frame."""
         for message in self._messages("camera/color/image_raw"):
-            yield stamp_ns(message), image(message)
+            yield messages.stamp_ns(message), messages.image(message)
 
     def camera_model(self) -> CameraModel | None:
         """Intrinsics of the camera, as first recorded; None where they are unknown."""
         if not self.has("camera/color/camera_info"):
             return None
-        return camera_model(next(self._messages("camera/color/camera_info")))
+        return messages.camera_model(next(self._messages("camera/color/camera_info")))
 
     def camera_frames(self) -> Iterator[CameraFrame]:
         """Every camera picture with the skeletons of the same stamp; without skeletons where none were recorded."""
@@ -135,23 +117,17 @@ class BagReader:
                 yield CameraFrame(stamp, picture, camera)
             return
         for picture, skeletons in self._joined("camera/color/image_raw", "camera/bodies"):
-            yield CameraFrame(stamp_ns(picture), image(picture), camera, tuple(body(item) for item in skeletons.bodies))
+            yield replace(messages.camera_frame(picture, skeletons), camera=camera)
 
     def tracked_frames(self) -> Iterator[TrackedFrame]:
         """What the tracker said about every radar frame when the bag was recorded."""
         for tracks, cloud in self._joined("radar/tracks", "radar/points_labelled"):
-            yield TrackedFrame(
-                stamp_ns=stamp_ns(tracks),
-                frame_number=int(tracks.frame_number),
-                tracks=tuple(track(item) for item in tracks.tracks),
-                points=points(cloud),
-                labels=labels(cloud),
-            )
+            yield messages.tracked_frame(tracks, cloud)
 
     def rankings(self) -> Iterator[tuple[int, tuple[Ranking, ...]]]:
         """Measurement time [ns] and ranked identities of all tracks, as published when the bag was recorded."""
         for message in self._messages("reid/identities"):
-            yield stamp_ns(message), tuple(ranking(item) for item in message.identities)
+            yield messages.stamp_ns(message), messages.rankings(message)
 
     def ranked_with(self) -> list[tuple[str, int]]:
         """SHA-256 of the model and revision of the gallery of the recorded rankings, each pair once, in order."""
@@ -163,7 +139,7 @@ class BagReader:
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""
         for message in self._messages("micro_doppler/map"):
-            yield doppler_time_map(message)
+            yield messages.doppler_time_map(message)
 
     def raw_messages(self, *topics: str) -> Iterator[tuple[int, str, bytes]]:
         """Time of recording [ns], relative topic and serialised message of `topics`, in order; for playing back."""
@@ -205,7 +181,7 @@ class BagReader:
         waiting: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
         for connection, _, data in self._guarded([*self._find(left), *self._find(right)]):
             message = self._reader.deserialize(data, connection.msgtype)
-            side, stamp = sides[connection.id], stamp_ns(message)
+            side, stamp = sides[connection.id], messages.stamp_ns(message)
             partner = waiting[1 - side].pop(stamp, None)
             if partner is None:
                 waiting[side][stamp] = message
@@ -233,106 +209,3 @@ def _damage(path: Path, error: BaseException) -> str:
         f"{path} is no readable rosbag2 recording ({error or type(error).__name__}). Name a directory with a "
         f"metadata.yaml; if it was cut short, try `mission record --recover {path}`."
     )
-
-
-# --- messages, as rosbags presents them: attributes as in the .msg files, arrays as numpy -----------------------------
-
-
-def stamp_ns(message: Any) -> int:
-    """Time of a message's header [ns]."""
-    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
-
-
-def image(message: Any) -> ImageArray:
-    """(H, W, 3) BGR picture of a sensor_msgs/Image.
-
-    Raises:
-        BagError: the encoding is none of bgr8, rgb8, bgra8, rgba8, mono8.
-    """
-    channels = _CHANNELS.get(message.encoding)
-    if channels is None:
-        raise BagError(f"camera/color/image_raw is encoded as {message.encoding!r}; use one of {', '.join(_CHANNELS)}")
-    rows = message.data.reshape(message.height, message.step)
-    picture = rows[:, : channels * message.width].reshape(message.height, message.width, channels)
-    if channels == 1:
-        return np.repeat(picture, 3, axis=2)
-    return picture[:, :, 2::-1] if message.encoding.startswith("rgb") else picture[:, :, :3]
-
-
-def camera_model(message: Any) -> CameraModel | None:
-    """Intrinsics of a sensor_msgs/CameraInfo; None for an uncalibrated camera (K is 0)."""
-    k = message.k
-    if k[0] == 0.0:
-        return None
-    return CameraModel(
-        int(message.width), int(message.height), fx=float(k[0]), fy=float(k[4]), cx=float(k[2]), cy=float(k[5])
-    )
-
-
-def body(message: Any) -> Body:
-    """Skeleton of a mission_msgs/Body."""
-    joints = np.array([(joint.x, joint.y, joint.z) for joint in message.joints], np.float32)
-    return Body(int(message.body_id), joints, np.asarray(message.confidence), np.asarray(message.box))
-
-
-def track(message: Any) -> Track:
-    """Track of a mission_msgs/RadarTrack."""
-    return Track(
-        track_id=int(message.track_id),
-        position=_vector(message.position),
-        velocity=_vector(message.velocity),
-        size=_vector(message.size),
-        variance=np.asarray(message.variance, np.float64),
-        age=float(message.age),
-        num_points=int(message.num_points),
-        missed_frames=int(message.missed_frames),
-    )
-
-
-def ranking(message: Any) -> Ranking:
-    """Ranking of a mission_msgs/RankedIdentities."""
-    candidates = tuple(
-        Candidate(item.person_id, float(item.score), item.clip_id, float(item.distance)) for item in message.candidates
-    )
-    return Ranking(int(message.track_id), candidates, float(message.unknown), int(message.frames_used))
-
-
-def doppler_time_map(message: Any) -> DopplerTimeMap:
-    """Map of a mission_msgs/DopplerTimeMap."""
-    return DopplerTimeMap(
-        stamp_ns=stamp_ns(message),
-        track_id=int(message.track_id),
-        kind=message.kind,
-        velocities=np.linspace(message.velocity_min, message.velocity_max, message.num_bins, dtype=np.float32),
-        values=np.asarray(message.data).reshape(message.num_bins, message.num_frames),
-        frame_period=float(message.frame_period),
-    )
-
-
-def points(cloud: Any) -> Points:
-    """(N, 6) detections of a sensor_msgs/PointCloud2 with the fields of `POINT_FIELDS`."""
-    columns = _columns(cloud)
-    return np.stack([columns[name].astype(np.float32) for name in POINT_FIELDS], axis=1)
-
-
-def labels(cloud: Any) -> Int32Array:
-    """(N,) track of each detection of a labelled cloud."""
-    return _columns(cloud)["track"].astype(np.int32)
-
-
-def _columns(cloud: Any) -> Mapping[str, NDArray[Any]]:
-    order = ">" if cloud.is_bigendian else "<"
-    layout = np.dtype(
-        {
-            "names": [field.name for field in cloud.fields],
-            "formats": [order + _POINT_FIELD_TYPES[field.datatype] for field in cloud.fields],
-            "offsets": [field.offset for field in cloud.fields],
-            "itemsize": cloud.point_step,
-        }
-    )
-    rows = np.frombuffer(cloud.data.tobytes(), layout, count=cloud.width * cloud.height)
-    return {name: rows[name] for name in layout.names or ()}
-
-
-def _vector(message: Any) -> NDArray[np.float64]:
-    return np.array((message.x, message.y, message.z))

@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 
+from mission_core.data import messages
 from mission_core.data.bags import BagReader
 from mission_core.errors import BagError, ConfigurationError
 from mission_core.gallery.locate import find_gallery
@@ -187,7 +188,7 @@ class Player(Node):
             self._inputs[topic].publish(data)
             if topic == "radar/raw":
                 self._behind += 1
-                self._last_frame_ns = conversions.stamp_to_ns(deserialize_message(data, RadarFrame).header.stamp)
+                self._last_frame_ns = messages.time_ns(deserialize_message(data, RadarFrame).header.stamp)
 
     def _wait_for_nodes(self, going: Callable[[], bool]) -> float:
         """Waits while too many frames are under way; returns for how long [s]."""
@@ -216,7 +217,7 @@ class Player(Node):
 
     def _on_identities(self, message: RankedIdentitiesArray) -> None:
         self._behind = max(0, self._behind - 1)
-        self._last_ranking_ns = conversions.stamp_to_ns(message.header.stamp)
+        self._last_ranking_ns = messages.stamp_ns(message)
 
     def _graph(self) -> dict[str, tuple[int, int]]:
         """Publishers and subscribers of every topic."""

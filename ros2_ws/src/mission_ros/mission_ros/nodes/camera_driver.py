@@ -6,15 +6,15 @@ from sensor_msgs.msg import CameraInfo, Image
 from mission_core.calibration import load_calibration
 from mission_core.types import CameraFrame
 from mission_ros import conversions
-from mission_ros.background import Background
 from mission_ros.camera_feed import CameraFeed
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.feed_node import FeedNode
 from mission_ros.qos import SENSOR_PUBLISHER
-from mission_ros.runtime import ManagedNode, parameter, run
+from mission_ros.runtime import parameter, run
 from mission_ros.static_transform import publish_mount
 
 
-class CameraDriver(ManagedNode):
+class CameraDriver(FeedNode[CameraFeed]):
     """Driver of whatever `mission_core.camera.source` opens; every parameter is explained in config/mission.yaml."""
 
     def __init__(self) -> None:
@@ -26,41 +26,18 @@ class CameraDriver(ManagedNode):
         room_frame = parameter(self, "room_frame", "camera_room")
         calibration = load_calibration(parameter(self, "calibration", ""))
         self._rate = Rate()
-        self._feed: CameraFeed | None = None
-        self._thread: Background | None = None
         self._image = self.create_publisher(Image, "camera/color/image_raw", SENSOR_PUBLISHER)
         self._info = self.create_publisher(CameraInfo, "camera/color/camera_info", SENSOR_PUBLISHER)
         self._bodies = self.create_publisher(BodyArray, "camera/bodies", SENSOR_PUBLISHER)
         self._diagnostics = Diagnostics(self, self._report, hardware_id="camera")
         publish_mount(self, calibration.camera, room_frame, self._frame_id, optical=True)
 
-    def configure(self) -> None:
-        """Opens the camera."""
-        self._feed = CameraFeed(self._source, self._max_fps, self._loop, self._now_ns, self._diagnostics.publish)
-        self._feed.open()
+    def make_feed(self) -> CameraFeed:
+        """The camera."""
+        return CameraFeed(self._source, self._max_fps, self._loop, self.now_ns, self._diagnostics.publish)
 
-    def activate(self) -> None:
-        """Publishes what comes."""
-        feed = self._feed
-        if feed is not None:
-            self._thread = Background(lambda stop: feed.run(self._publish, stop), self.get_logger().fatal)
-
-    def deactivate(self) -> None:
-        """Publishes no more."""
-        if self._thread is not None:
-            self._thread.stop()
-            self._thread = None
-
-    def cleanup(self) -> None:
-        """Closes the camera."""
-        if self._feed is not None:
-            self._feed.close()
-            self._feed = None
-
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
-    def _publish(self, frame: CameraFrame) -> None:
+    def publish(self, frame: CameraFrame) -> None:
+        """Publishes a picture and what belongs to it."""
         if frame.bodies is not None:
             self._bodies.publish(conversions.bodies_to_msg(frame.bodies, frame.stamp_ns, self._frame_id))
         if frame.camera is not None:
@@ -71,11 +48,11 @@ class CameraDriver(ManagedNode):
     def _report(self) -> Report:
         rate = self._rate.read()
         values: dict[str, object] = {"rate_hz": rate, "pictures": self._rate.total}
-        if self._feed is None:
+        if self.feed is None:
             return Report(Level.ERROR, "no camera yet", values)
-        values["reopened"] = self._feed.reopened
-        if self._feed.problem:
-            return Report(Level.ERROR, self._feed.problem, values)
+        values["reopened"] = self.feed.reopened
+        if self.feed.problem:
+            return Report(Level.ERROR, self.feed.problem, values)
         return Report(Level.OK if rate else Level.WARN, f"{rate:.1f} pictures per second", values)
 
 

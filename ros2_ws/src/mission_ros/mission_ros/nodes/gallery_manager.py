@@ -12,6 +12,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from mission_core.calibration import load_calibration
 from mission_core.camera.source import FrameSource, open_source
+from mission_core.data import messages
 from mission_core.errors import GalleryError, MissionError
 from mission_core.gallery.enrol import check_person_id, enrol, parse_seed
 from mission_core.gallery.locate import default_gallery
@@ -93,7 +94,7 @@ class GalleryManager(ManagedNode):
                     duration=float(request.duration) or (self._live_duration if source.live else 0.0),
                     consent_reference=request.consent_reference,
                     purpose=request.purpose,
-                    expires_ns=conversions.stamp_to_ns(request.expires),
+                    expires_ns=messages.time_ns(request.expires),
                     require_consent=self._require_consent,
                 )
         except MissionError as error:

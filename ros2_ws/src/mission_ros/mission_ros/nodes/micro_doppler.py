@@ -5,6 +5,7 @@ from mission_msgs.msg import RadarFrame, RadarTrackArray
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
+from mission_core.data import messages
 from mission_core.errors import ConfigurationError
 from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
@@ -77,13 +78,13 @@ class MicroDoppler(ManagedNode):
 
     def _on_points(self, tracks: RadarTrackArray, labelled: PointCloud2) -> None:
         with self._intake.guard():
-            frame = conversions.tracked_frame_from_msgs(tracks, labelled)
+            frame = messages.tracked_frame(tracks, labelled)
             self._publish(self._maps.step_points(frame), tracks.header.frame_id)
 
     def _on_heatmap(self, tracks: RadarTrackArray, labelled: PointCloud2, raw: RadarFrame) -> None:
         with self._intake.guard():
-            frame = conversions.tracked_frame_from_msgs(tracks, labelled)
-            radar_frame = decode_frame(conversions.raw_from_msg(raw))
+            frame = messages.tracked_frame(tracks, labelled)
+            radar_frame = decode_frame(messages.radar_frame(raw))
             if radar_frame.range_doppler is None:
                 raise ConfigurationError("the radar sends no range-Doppler heatmap: set guiMonitor's 5th value to 1")
             heatmap = self._profile.range_doppler_map(radar_frame.range_doppler)

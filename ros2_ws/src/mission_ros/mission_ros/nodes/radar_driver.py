@@ -6,6 +6,7 @@ from mission_msgs.msg import RadarFrame as RadarFrameMsg
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
+from mission_core.data import messages
 from mission_core.errors import ConfigurationError, FrameError
 from mission_core.paths import shared_file
 from mission_core.radar.device import RadarDevice
@@ -13,15 +14,15 @@ from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import RadarFrame
 from mission_ros import conversions
-from mission_ros.background import Background
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
+from mission_ros.feed_node import FeedNode
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
 from mission_ros.radar_feed import CaptureFeed, LiveFeed, RadarFeed
-from mission_ros.runtime import ManagedNode, parameter, run
+from mission_ros.runtime import parameter, run
 from mission_ros.static_transform import publish_mount
 
 
-class RadarDriver(ManagedNode):
+class RadarDriver(FeedNode[RadarFeed]):
     """Driver of a TI mmWave radar with the out-of-box demo; every parameter is explained in config/mission.yaml."""
 
     def __init__(self) -> None:
@@ -39,8 +40,6 @@ class RadarDriver(ManagedNode):
         calibration = load_calibration(parameter(self, "calibration", ""))
         self._rate = Rate()
         self._bad_frames = 0
-        self._feed: RadarFeed | None = None
-        self._thread: Background | None = None
         self._raw = self.create_publisher(RadarFrameMsg, "radar/raw", SENSOR_PUBLISHER)
         self._points = self.create_publisher(PointCloud2, "radar/points", SENSOR_PUBLISHER)
         self._diagnostics = Diagnostics(self, self._report, hardware_id=self._source)
@@ -48,46 +47,21 @@ class RadarDriver(ManagedNode):
         if self._source == "topic":
             self.create_subscription(RadarFrameMsg, "radar/raw", self._on_raw, RESULT)
 
-    def configure(self) -> None:
-        """Opens the source; a live radar is configured and streams from here on."""
-        self._feed = self._make_feed()
-        if self._feed is not None:
-            self._feed.open()
-
-    def activate(self) -> None:
-        """Publishes what comes."""
-        feed = self._feed
-        if feed is not None:
-            self._thread = Background(lambda stop: feed.run(self._publish, stop), self.get_logger().fatal)
-
-    def deactivate(self) -> None:
-        """Publishes no more."""
-        if self._thread is not None:
-            self._thread.stop()
-            self._thread = None
-
-    def cleanup(self) -> None:
-        """Closes the source."""
-        if self._feed is not None:
-            self._feed.close()
-            self._feed = None
-
-    def _make_feed(self) -> RadarFeed | None:
+    def make_feed(self) -> RadarFeed | None:
+        """The radar or the capture; None where the frames come from a topic."""
         match self._source:
             case "device":
                 profile = load_profile(shared_file(self._profile, "config/radar"))
                 device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
-                return LiveFeed(device, profile, self._data_baudrate, self._now_ns, self._diagnostics.publish)
+                return LiveFeed(device, profile, self._data_baudrate, self.now_ns, self._diagnostics.publish)
             case "file":
-                return CaptureFeed(Path(self._capture_file), self._capture_rate, self._capture_loop, self._now_ns)
+                return CaptureFeed(Path(self._capture_file), self._capture_rate, self._capture_loop, self.now_ns)
             case "topic":
                 return None
         raise ConfigurationError(f"radar_driver: source is {self._source!r}, expected device, file or topic")
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
-    def _publish(self, frame: RadarFrame, stamp_ns: int) -> None:
+    def publish(self, frame: RadarFrame, stamp_ns: int) -> None:
+        """Publishes a frame as it is and decoded."""
         self._raw.publish(conversions.radar_frame_to_msg(frame, stamp_ns, self._frame_id))
         self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, self._frame_id))
         self._rate.tick()
@@ -96,12 +70,12 @@ class RadarDriver(ManagedNode):
         if not self.is_active:
             return
         try:
-            frame = decode_frame(conversions.raw_from_msg(message))
+            frame = decode_frame(messages.radar_frame(message))
         except FrameError as error:
             self._bad_frames += 1
             self.get_logger().warning(f"radar/raw: {error}", throttle_duration_sec=10.0)
             return
-        stamp_ns = conversions.stamp_to_ns(message.header.stamp)
+        stamp_ns = messages.stamp_ns(message)
         self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, message.header.frame_id))
         self._rate.tick()
 
@@ -111,8 +85,8 @@ class RadarDriver(ManagedNode):
         problem = "not configured"
         if self._source == "topic":
             problem, values = "", values | {"error_frames": self._bad_frames}
-        elif self._feed is not None:
-            problem, values = self._feed.problem, values | self._feed.counters()
+        elif self.feed is not None:
+            problem, values = self.feed.problem, values | self.feed.counters()
         if problem:
             return Report(Level.ERROR, problem, values)
         return Report(Level.OK if rate else Level.WARN, f"{rate:.1f} frames per second", values)

@@ -5,6 +5,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
+from mission_core.data import messages
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_ros import conversions
 from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
@@ -37,13 +38,13 @@ class RadarTrackerNode(Node):
     def _on_raw(self, message: RadarFrame) -> None:
         # a point cloud has no room for the frame number; the driver sends the frame it is from just before
         self._numbers = dict([*self._numbers.items()][-_REMEMBERED:])
-        self._numbers[conversions.stamp_to_ns(message.header.stamp)] = int(message.frame_number)
+        self._numbers[messages.stamp_ns(message)] = int(message.frame_number)
 
     def _on_points(self, cloud: PointCloud2) -> None:
         with self._intake.guard():
-            stamp_ns = conversions.stamp_to_ns(cloud.header.stamp)
+            stamp_ns = messages.stamp_ns(cloud)
             frame_number = self._numbers.pop(stamp_ns, 0)
-            frame = self._tracker.step(stamp_ns, frame_number, conversions.cloud_to_points(cloud))
+            frame = self._tracker.step(stamp_ns, frame_number, messages.points(cloud))
             tracks, labelled = conversions.tracked_frame_to_msgs(frame, self._room_frame)
             self._labelled.publish(labelled)
             self._tracks.publish(tracks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from sensor_msgs.msg import PointCloud2
 
+from mission_core.data import messages
 from mission_core.errors import MissionError
 from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import SqliteGallery
@@ -91,7 +92,7 @@ class Reid(ManagedNode):
         tracks, cloud = item
         assert self._reidentifier is not None
         with self._intake.guard():
-            frame = conversions.tracked_frame_from_msgs(tracks, cloud)
+            frame = messages.tracked_frame(tracks, cloud)
             with self._lock:
                 rankings, revision = self._reidentifier.step(frame), self._revision
             model = self._reidentifier.model

@@ -10,6 +10,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from mission_core.annotate import annotate, ranking_text
+from mission_core.data import messages
 from mission_core.types import Float64Array, Ranking, Track
 from mission_ros import conversions, markers
 from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
@@ -59,14 +60,14 @@ class Visualizer(Node):
         self.create_subscription(CameraInfo, "camera/color/camera_info", self._on_camera_info, SENSOR_SUBSCRIBER)
 
     def _on_identities(self, message: RankedIdentitiesArray) -> None:
-        self._rankings = {ranking.track_id: ranking for ranking in conversions.rankings_from_msg(message)}
+        self._rankings = {ranking.track_id: ranking for ranking in messages.rankings(message)}
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._camera = message
 
     def _on_tracks(self, message: RadarTrackArray) -> None:
         self._rate.tick()
-        tracks = conversions.tracks_from_msg(message)
+        tracks = messages.tracks(message)
         gone = self._follow(tracks)
         if not self._markers.get_subscription_count():
             return
@@ -87,7 +88,7 @@ class Visualizer(Node):
         self._last_bodies = time.monotonic()
         if not self._markers.get_subscription_count():
             return
-        bodies = conversions.bodies_from_msg(message)
+        bodies = messages.bodies(message)
         seen = {body.body_id for body in bodies}
         shown = markers.skeleton_markers(bodies, message.header)
         deleted = markers.delete_markers((markers.SKELETONS,), self._bodies - seen, message.header)
@@ -121,7 +122,7 @@ class Visualizer(Node):
             return
         self._last_image = now
         with self._intake.guard():
-            frame = conversions.camera_frame_from_msgs(image, bodies, self._camera)
+            frame = messages.camera_frame(image, bodies, self._camera)
             lines = [f"track {track}: {ranking_text(self._rankings.get(track))}" for track in sorted(self._trails)]
             self._image.publish(conversions.image_to_msg(annotate(frame, lines), frame.stamp_ns, image.header.frame_id))
             self._pictures.tick()
