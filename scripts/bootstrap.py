@@ -109,8 +109,8 @@ def create_venv() -> None:
 
 
 def install_requirements() -> None:
-    """All pinned distributions."""
-    run(PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", ROOT / "requirements.txt")
+    """All pinned distributions; the list is complete, so nothing is installed that it does not name."""
+    run(PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", ROOT / "requirements.txt")
 
 
 def patch_ros_wheels() -> None:
