@@ -12,7 +12,8 @@
     │   └── GalleryDamaged                   the store or one entry cannot be read
     ├── ModelError                           a model file is absent, altered or of the wrong kind
     ├── MessageError (ValueError)            a ROS message lacks something, or contradicts itself
-    └── BagError (ValueError)                a recording is absent, damaged or lacks a topic
+    ├── BagError (ValueError)                a recording is absent, damaged or lacks a topic
+    └── DataSetError (ValueError)            a data set is absent, incomplete or damaged
 
 The text of each names what was wrong, what was expected, and the remedy.
 """
@@ -80,3 +81,7 @@ class MessageError(MissionError, ValueError):
 
 class BagError(MissionError, ValueError):
     """A recording is absent, damaged, or lacks what was asked of it."""
+
+
+class DataSetError(MissionError, ValueError):
+    """A data set is absent, incomplete, or one of its files is damaged."""
