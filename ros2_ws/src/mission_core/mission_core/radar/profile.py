@@ -45,6 +45,7 @@ class RadarProfile:
         start_frequency: of the chirp [Hz].
         slope: of the chirp [Hz/s].
         chirp_period: from chirp to chirp, idle time included [s].
+        adc_start: when the ADC begins to sample, after the start of the ramp [s].
         sample_rate: of the ADC, complex samples [Hz].
         num_adc_samples: per chirp.
         num_rx: receiving antennas.
@@ -61,6 +62,7 @@ class RadarProfile:
     start_frequency: float
     slope: float
     chirp_period: float
+    adc_start: float
     sample_rate: float
     num_adc_samples: int
     num_rx: int
@@ -84,6 +86,11 @@ class RadarProfile:
     def bandwidth(self) -> float:
         """Swept while the ADC samples [Hz]."""
         return self.slope * self.num_adc_samples / self.sample_rate
+
+    @property
+    def centre_frequency(self) -> float:
+        """In the middle of what the ADC samples [Hz]; Doppler shifts follow it, the firmware's axes `start_frequency`."""
+        return self.start_frequency + self.slope * self.adc_start + self.bandwidth / 2.0
 
     @property
     def range_resolution(self) -> float:
@@ -246,7 +253,7 @@ def parse_profile(text: str, name: str) -> RadarProfile:
     _, _, loops, _, period, *_ = frame_line.numbers()
     frame_line.check(loops >= 1 and period > 0, "at least one loop and a positive period")
     profile_line = _profile_line(lines, profile_id, name)
-    _, start, idle, _, ramp_end, _, _, slope, _, samples, rate, *_ = profile_line.numbers()
+    _, start, idle, adc_start, ramp_end, _, _, slope, _, samples, rate, *_ = profile_line.numbers()
 
     chirp_period = (idle + ramp_end) * 1e-6
     active_ms = len(tx_masks) * loops * chirp_period * 1e3
@@ -258,6 +265,7 @@ def parse_profile(text: str, name: str) -> RadarProfile:
         start_frequency=start * 1e9,
         slope=slope * 1e12,
         chirp_period=chirp_period,
+        adc_start=adc_start * 1e-6,
         sample_rate=rate * 1e3,
         num_adc_samples=round(samples),
         num_rx=round(rx_mask).bit_count(),
