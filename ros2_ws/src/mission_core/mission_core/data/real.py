@@ -7,7 +7,8 @@ Traps that are dealt with here, once:
 
 * RadHAR (IWR1443): `x` is forward and `y` lateral. The ROS driver it was recorded with makes the left positive, the
   data set's notes say the right; we follow the driver. The column `range` is 256/240 of |(x, y, z)|: the driver
-  multiplies the range bin by the resolution instead of the width of a bin. Its `intensity` is 10 log10 of a log magnitude, not a signal-to-noise ratio.
+  multiplies the range bin by the resolution instead of the width of a bin. Its `intensity` is 10 log10 of a log
+  magnitude, not a signal-to-noise ratio.
 * MARS (IWR1443, Kinect v2): x right, y forward (depth), z up. Its intensities are plain numbers of unknown unit.
 * TI's tracker vectors: spherical, azimuth from the boresight to the right; the SNR is a ratio, not in dB. The elevation
   is 0 throughout, the sensor had no elevation antennas in use.
