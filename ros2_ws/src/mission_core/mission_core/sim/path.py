@@ -117,7 +117,7 @@ class Path:
         return np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0]))
 
     def at(self, distance: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """Points (S, 2) [m] and headings (S,) [rad] at distances (S,) [m]; beyond its ends an open path goes straight on.
+        """Points (S, 2) [m] and headings (S,) [rad] at distances (S,) [m]; an open path goes straight on beyond its ends.
 
         The heading of a closed path counts its turns.
         """
