@@ -34,21 +34,26 @@ from mission_core.realism import (
     walker_places,
     walker_statistics,
 )
-from mission_core.sim.motion import Route, Walk, cast
-from mission_core.sim.people import sample_person
-from mission_core.sim.radar import RadarSimulator
+from mission_core.sim.body import Body
+from mission_core.sim.cohort import sample_person
+from mission_core.sim.fmcw import FmcwRadar
+from mission_core.sim.gait import Walk
+from mission_core.sim.path import back_and_forth
+from mission_core.sim.scatter import scatterers
 from mission_core.types import Float64Array, Mount, Points
 
 DATA = Path(os.environ.get("MISSION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FIRST_SEED = 20_000  # of the simulated walkers
 RANGE_BIN = 0.5  # [m]
 PLACE_TIME = 0.5  # over which a walker's place is taken as the median [s]
+INSTANT = 0.005  # between the poses that velocities are taken from [s]
 WALKING = 0.3  # speed of a track of TI's tracker from which its person walks [m/s]
 FEWEST = 10  # values of a sample that is compared
 LONELY = 1.5  # distance to the next track from which its points are not mixed up [m]
 
 # IWR1443BOOST, SDK 1: range step 4.36 cm as the driver has it (c / 2B of 240 samples), Doppler step 0.6147 m/s, 30 Hz
 RADHAR_CFG = """
+adcCfg 2 1
 channelCfg 15 7 0
 profileCfg 0 60 7 7 57.14 0 0 70 1 240 4884 0 0 30
 chirpCfg 0 0 0 0 0 0 0 1
@@ -60,9 +65,13 @@ cfarCfg -1 0 2 8 4 3 0 9 0
 cfarCfg -1 1 0 4 2 3 1 9 1
 multiObjBeamForming -1 1 0.5
 clutterRemoval -1 0
+aoaFovCfg -1 -90 90 -90 90
+cfarFovCfg -1 0 0 9
+cfarFovCfg -1 1 -6 6
 """
 # people counting with two azimuth transmitters: range step 4.89 cm, Doppler step 0.0803 m/s of 128 chirps, 20 Hz
 GTRACK_CFG = """
+adcCfg 2 1
 channelCfg 15 5 0
 profileCfg 0 60 30 7 62 0 0 60 1 128 2500 0 0 30
 chirpCfg 0 0 0 0 0 0 0 1
@@ -73,9 +82,13 @@ cfarCfg -1 0 2 8 4 3 0 11 0
 cfarCfg -1 1 0 4 2 3 1 11 0
 multiObjBeamForming -1 0 0.5
 clutterRemoval -1 1
+aoaFovCfg -1 -60 60 -90 90
+cfarFovCfg -1 0 0 6
+cfarFovCfg -1 1 -6 6
 """
 # automated doors, IWR6843: range step 4.36 cm, Doppler step 0.1252 m/s up to +-1 m/s, 10 Hz, SNR from 15 dB
 DOORS_CFG = """
+adcCfg 2 1
 channelCfg 15 5 0
 profileCfg 0 60 567 7 57.14 0 0 70 1 256 5209 0 0 30
 chirpCfg 0 0 0 0 0 0 0 1
@@ -86,6 +99,9 @@ cfarCfg -1 0 2 8 4 3 0 15 1
 cfarCfg -1 1 0 4 2 3 1 15 1
 multiObjBeamForming -1 1 0.5
 clutterRemoval -1 0
+aoaFovCfg -1 -90 90 -90 90
+cfarFovCfg -1 0 0 9
+cfarFovCfg -1 1 -2 2
 """
 
 
@@ -190,12 +206,15 @@ def follow(frames: Sequence[Points], period: float) -> WalkerStatistics:
 def simulate(case: Case, seed: int, seconds: float) -> WalkerStatistics:
     """One person alone, to and fro."""
     person = sample_person(seed)
-    mount = Mount(height=1.0)
+    body, mount = Body(person), Mount(height=1.0)
     near, far = case.ends
-    walk = Walk(person, Route(((near, 0.1), (far, -0.1))), seed, start=0.0)
-    radar = RadarSimulator(case.profile, mount, seed)
+    walk = Walk(person, back_and_forth((near, 0.0), (far, 0.0)), seed)
+    radar = FmcwRadar(case.profile, mount, seed)
     period = case.profile.frame_period
-    frames = [radar.frame(*cast([walk], t), [person]) for t in np.arange(0.0, seconds, period)]
+    frames = []
+    for t in np.arange(0.0, seconds, period):
+        surface = body.samples(walk.joints(t + np.array([-INSTANT, 0.0, INSTANT])))
+        frames.append(radar.observe(scatterers([surface], INSTANT, mount, [seed])).points)
     return follow(pooled(frames, case.pool), period * case.pool)
 
 
