@@ -13,6 +13,7 @@ from ros_harness import Listener, Spin, wait_for
 from sensor_msgs.msg import Image, PointCloud2, PointField
 
 from mission_core.errors import CameraError, GalleryDamaged, GalleryError
+from mission_core.gallery import keeper
 from mission_core.gallery.store import Clip, SqliteGallery
 from mission_core.models.card import model_sha256
 from mission_core.types import Points
@@ -80,7 +81,8 @@ def test_store_that_fails_is_answered_and_shown(
         assert (listed.success, listed.message) == (False, "the disk is gone")
         node._keep_up()
         node._diagnostics.publish()
-        assert node._problem == "the disk is gone"
+        assert node._keeper is not None
+        assert node._keeper.problem == "the disk is gone"
     listed = node._on_list(ListPersons.Request(), ListPersons.Response())
     assert (listed.success, listed.message) == (True, "")
     node._publish_info()
@@ -92,7 +94,7 @@ def test_clips_that_are_stored_are_acknowledged_though_nobody_can_be_told(
 ) -> None:
     node = manager()
     spin(node, lambda: node.is_active)
-    monkeypatch.setattr(gallery_manager, "enrol", lambda *_, **__: [clip("P03")])
+    monkeypatch.setattr(keeper, "enrol", lambda *_, **__: [clip("P03")])
     monkeypatch.setattr(SqliteGallery, "clips", lambda *_: (_ for _ in ()).throw(GalleryError("locked")))
     response = node._on_enrol(
         EnrolPerson.Request(person_id="P03", source="sim://walk?person=P03&take=0"), EnrolPerson.Response()
