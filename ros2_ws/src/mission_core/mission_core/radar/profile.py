@@ -89,7 +89,7 @@ class RadarProfile:
 
     @property
     def centre_frequency(self) -> float:
-        """In the middle of what the ADC samples [Hz]; Doppler shifts follow it, the firmware's axes `start_frequency`."""
+        """In the middle of what the ADC samples [Hz]; it sets Doppler shifts, `start_frequency` the firmware's axes."""
         return self.start_frequency + self.slope * self.adc_start + self.bandwidth / 2.0
 
     @property

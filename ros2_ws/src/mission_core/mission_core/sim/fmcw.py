@@ -5,8 +5,8 @@ receiver gives a beat tone. With the delay tau of the path and t from the middle
 
     2 pi (f_c tau(chirp) + (S tau + f_D) t),    f_c in the middle of the window, S the slope, f_D the Doppler shift.
 
-The delay in the first term changes from chirp to chirp and from antenna to antenna; in the tone's frequency it is that of
-the middle of the frame (range migration within a frame, 1 cm for somebody who walks, moves no tone; the phase it
+The delay in the first term changes from chirp to chirp and from antenna to antenna; in the tone's frequency it is that
+of the middle of the frame (range migration within a frame, 1 cm for somebody who walks, moves no tone; the phase it
 makes is there). Powers follow the radar equation, the receiver adds its thermal noise k T F per hertz.
 
 The receiver (`FmcwRadar.observe`) goes the way of the SDK 3.x demo on the xWR68xx (mmWave SDK user's guide; the data
@@ -237,7 +237,7 @@ class FmcwRadar:
         return _Paths(there + home, rate_out + rate_back, departures, arrivals, amplitudes * field * out[2] * back[2])
 
     def _echoes(self, paths: _Paths) -> Complex64Array:
-        """The beat signal (chirps, rx, samples) of all paths, as a product of matrices (chirps * rx, S) @ (S, samples)."""
+        """The beat signal (chirps, rx, samples) of all paths: one product (chirps * rx, S) @ (S, samples)."""
         profile, array = self.profile, self._array
         cycles = 1.0 / self._wavelength
         tones = (profile.slope * paths.lengths + profile.centre_frequency * paths.rates) / SPEED_OF_LIGHT

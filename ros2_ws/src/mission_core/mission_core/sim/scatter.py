@@ -23,12 +23,15 @@ from mission_core.sim.body import Surface
 from mission_core.types import Float64Array, Mount
 
 REFLECTIVITY = 0.38
-"""Of skin at 60 GHz: 34 to 42 % of the power (Wu, Rappaport and Collins, IEEE ICC 2015). Thin clothing before it changes
-what enters the skin by about 1 dB (Li et al., Front. Public Health 10:795414, 2022) and is left out."""
+"""Of skin at 60 GHz: 34 to 42 % of the power (Wu, Rappaport and Collins, IEEE ICC 2015). Thin clothing before it
+changes what enters the skin by about 1 dB (Front. Public Health 10:795414, 2022) and is left out."""
 
 MEAN_SQUARE_SLOPE = 0.3
-"""Of the facets of a patch, all directions together: a limb of 5 cm radius bends by +-38 degrees across a patch of 7 cm,
-which gives 0.15; folds of cloth with an rms slope of 15 degrees each way give as much again."""
+"""Of the facets of a patch, all directions together: a limb of 5 cm radius bends by +-38 degrees across a patch of
+7 cm, which gives 0.15; folds of cloth with an rms slope of 15 degrees each way give as much again."""
+
+GRAZING = 0.2
+"""Cosine of the incidence from which on nothing to speak of comes back (less than 1e-30 of the greatest)."""
 
 CELL_SPACINGS = 1.5
 """Width of a cell of the depth buffer [distances between samples]: none of the cells a body covers stays empty."""
@@ -146,10 +149,10 @@ def _amplitudes(bodies: Sequence[_Patches], seeds: Sequence[int]) -> list[NDArra
 
 def cross_section_per_area(cosines: Float64Array) -> Float64Array:
     """Radar cross-section per area of surface at angles of incidence with these cosines; 0 where it faces away."""
-    square = np.square(np.maximum(cosines, 1e-3))
+    square = np.square(np.maximum(cosines, GRAZING))
     slope = 1.0 / square - 1.0  # tan^2
     per_area = REFLECTIVITY / MEAN_SQUARE_SLOPE / square**2 * np.exp(-slope / MEAN_SQUARE_SLOPE)
-    return np.where(cosines > 0, per_area, 0.0)
+    return np.where(cosines > GRAZING, per_area, 0.0)
 
 
 class _DepthBuffer:
