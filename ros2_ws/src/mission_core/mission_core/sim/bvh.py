@@ -20,7 +20,7 @@ from mission_core.camera.skeleton import Joint
 from mission_core.errors import ConfigurationError
 from mission_core.sim.cohort import Person
 from mission_core.sim.posture import Posture, hips, joints
-from mission_core.sim.sequence import FLOOR, JointSequence, bone_lengths, sole_heights, upright, with_bones
+from mission_core.sim.sequence import FLOOR, JointSequence, bone_lengths, sides, sole_heights, upright, with_bones
 from mission_core.sim.skeletons import complete
 from mission_core.types import Float64Array
 
@@ -91,7 +91,7 @@ def load_bvh(path: Path, person: Person, take: str = "") -> JointSequence:
 
     Bones point as those of the capture do and are as long as the person's. The pelvis moves over the floor by the
     captured distance times the ratio of the lengths of the legs, and the lower sole is as high as in the capture, by
-    the same ratio; the floor of the capture is where its soles are lowest.
+    the same ratio; the floor of the capture is where the lower sole is in most of the frames, and no sole goes below.
 
     Args:
         path: of the file.
@@ -115,6 +115,8 @@ def load_bvh(path: Path, person: Person, take: str = "") -> JointSequence:
 
 def retargeted(captured: Float64Array, person: Person) -> Float64Array:
     """The motion (T, 32, 3) of a capture in any unit, z up, on a person's body [m], the floor at z = 0."""
+    captured = captured.copy()
+    captured[:, Joint.PELVIS] = sides(captured, "HIP").mean(axis=0)  # where `posture` has it; others have it higher
     own, bones = bone_lengths(captured), person_bones(person)
     legs = [Joint.KNEE_LEFT, Joint.ANKLE_LEFT, Joint.KNEE_RIGHT, Joint.ANKLE_RIGHT]
     ratio = float(bones[legs].sum() / own[legs].sum())

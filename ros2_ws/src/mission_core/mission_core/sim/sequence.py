@@ -39,8 +39,9 @@ CUTOFF = 6.0
 movement of walking below it."""
 NOISY = 0.004
 """Movement above the cutoff from which on it counts as noise [m], root mean square of the median joint."""
-FLOOR = 0.02
-"""Quantile of the heights of the lower sole that is the floor: what is below is noise."""
+FLOOR = 0.5
+"""Quantile of the heights of the lower sole that is the floor: most of the time one foot stands flat; moments at which
+a capture's foot, which cannot bend, or its noise dips lower are not the floor."""
 SEAM = 0.2
 """Time over which one stride is blended into the next [s]."""
 MIN_CYCLE = 0.6
@@ -208,8 +209,9 @@ def _longest_cycle(joints: Float64Array, fps: float) -> tuple[int, int]:
             f"the motion does not repeat itself (its most similar postures differ by {best:.2f} m, expected at most "
             f"{MAX_SEAM} m): record at least one whole stride more, or ask for no longer a walk than was recorded"
         )
-    alike = difference <= max(1.5 * best, MAX_SEAM / 4)
-    begin, end = np.unravel_index(int(np.where(alike, lag, -1.0).argmax()), lag.shape)
+    alike = difference <= max(1.5 * best, MAX_SEAM / 2)
+    longest = alike & (lag > lag[alike].max() - MIN_CYCLE / 2)
+    begin, end = np.unravel_index(int(np.where(longest, difference, np.inf).argmin()), lag.shape)
     return int(frames[begin]), int(frames[end])
 
 
@@ -228,7 +230,7 @@ class _Recording:
 
 
 def load_sequence(path: Path) -> JointSequence:
-    """The motion in a `.npz` file of joints, its lowest sole on the floor.
+    """The motion in a `.npz` file of joints, its feet on the floor.
 
     Joints that are missing (NaN) for up to half a second are filled in from the frames around; incomplete frames at
     either end are cut off. Joints that tremble as those of depth cameras do are smoothed.
