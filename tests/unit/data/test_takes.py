@@ -19,7 +19,7 @@ from mission_core.errors import ConfigurationError
 
 
 def test_a_radar_take_survives_its_arrays() -> None:
-    take = replace(make_radar_take(), iq=np.arange(6, dtype=np.complex64).reshape(3, 2) * 1j, prf=290.0)
+    take = replace(make_radar_take(), iq=np.arange(6, dtype=np.complex64) * 1j, prf=290.0)
     again = from_arrays(take.info, to_arrays(take))
     assert isinstance(again, RadarTake)
     assert [len(points) for points in again.points] == [4, 0, 2]

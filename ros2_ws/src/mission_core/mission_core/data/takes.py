@@ -74,7 +74,7 @@ class RadarTake:
         velocities: (D,) float32 Doppler bins [m/s], ascending, positive = away; D = 0 without a map.
         doppler: (D, F) float32 Doppler-time map of the track [dB], one column per frame.
         doppler_kind: what the map was made of.
-        iq: (S, R) complex64 slow-time signal, S samples of R range bins; None where there is none.
+        iq: (S,) complex64 slow-time signal; None where there is none.
         prf: samples of `iq` per second [Hz], 0 without.
     """
 

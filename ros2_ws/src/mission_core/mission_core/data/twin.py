@@ -1,0 +1,156 @@
+"""What the simulated sensors record of a scenario: takes of the radar and of the camera.
+
+The radar's side runs the shipping tracker on the simulated detections: a take is what it followed, with the points it
+gave that person. The camera's side cuts crops with the shipping code out of rendered pictures. Both keep the longest
+part of a walk in which the sensor had the person; where that is too short there is no take.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mission_core.calibration import RADAR_MOUNT
+from mission_core.data.following import Followed, Follower, longest_run
+from mission_core.data.takes import RadarTake, TakeInfo
+from mission_core.radar.profile import RadarProfile
+from mission_core.radar.tracking import RadarTracker, TrackerConfig
+from mission_core.sim.body import Body, Surface
+from mission_core.sim.cohort import Person
+from mission_core.sim.fmcw import Effects, FmcwRadar, Observation, Wall, slow_time
+from mission_core.sim.path import Motion
+from mission_core.sim.rooms import Scenario, Scene
+from mission_core.sim.scatter import Scatterers, scatterers, trails
+from mission_core.types import NO_TRACK, Float64Array
+
+DIFFERENCE = 0.005  # half the interval over which the radar's targets' velocities are measured [s]
+MAX_DISTANCE = 0.6  # of a track from the person it is taken to follow [m]: the tracker's body radius
+MIN_SECONDS = 2.0
+"""Shortest take of a walk: as long as a snippet of the gallery."""
+FIRST_NS = 1_700_000_000_000_000_000
+DAYS = 30
+"""Within which the clocks of the sensors begin."""
+
+EFFECTS: dict[Scene, Effects] = {
+    "hall": Effects(frame_loss=0.003, point_loss=0.02),
+    "classroom": Effects(walls=(Wall((0.0, 1.0, 0.0), 4.5),), clutter=30, frame_loss=0.003, point_loss=0.02),
+    "corridor": Effects(
+        walls=(Wall((0.0, 1.0, 0.0), 4.0), Wall((0.0, -1.0, 0.0), 4.0)), clutter=10, frame_loss=0.003, point_loss=0.02
+    ),
+}
+"""What each scene does to the radar: ghosts by the side walls, furniture, frames lost on the way."""
+
+
+@lru_cache(maxsize=8)
+def body_of(person: Person) -> Body:
+    """The body of a person; the latest few are kept."""
+    return Body(person)
+
+
+# --- radar -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instant:
+    """One frame of the radar: what is there, what it detects, and what the tracker makes of it.
+
+    Attributes:
+        joints: (P, 32, 3) true joints, room frame [m].
+        targets: that reflect.
+        observation: of the radar.
+        followed: by the tracker.
+    """
+
+    joints: Float64Array
+    targets: Scatterers
+    observation: Observation
+    followed: Followed
+
+
+class RadarWatch:
+    """A radar and its tracker before a scenario."""
+
+    def __init__(self, scenario: Scenario, profile: RadarProfile, *, start_ns: int = FIRST_NS) -> None:
+        self.scenario = scenario
+        self.profile = profile
+        self.follower = Follower(profile, RADAR_MOUNT)
+        self._start_ns = start_ns
+
+    def frames(self, duration: float) -> Iterator[Instant]:
+        """The frames that arrive from time 0 to `duration` [s]."""
+        scenario, period = self.scenario, self.profile.frame_period
+        radar = FmcwRadar(self.profile, RADAR_MOUNT, scenario.seed, effects=EFFECTS[scenario.scene])
+        tracker = RadarTracker(TrackerConfig(), RADAR_MOUNT)
+        times = np.arange(0.0, duration, period)
+        around = np.stack((times - DIFFERENCE, times, times + DIFFERENCE), axis=1)
+        joints = np.stack([motion.joints(around.ravel()) for motion in scenario.motions])
+        joints = joints.reshape(len(scenario.motions), len(times), 3, *joints.shape[2:])
+        for number in range(len(times)):
+            surfaces = [
+                body_of(motion.person).samples(own[number])
+                for motion, own in zip(scenario.motions, joints, strict=True)
+            ]
+            targets = scatterers(surfaces, DIFFERENCE, RADAR_MOUNT, scenario.seeds)
+            observation = radar.observe(targets)
+            if observation.lost:
+                continue
+            stamp_ns = self._start_ns + round(times[number] * 1e9)
+            tracked = tracker.step(stamp_ns, number + 1, observation.points)
+            followed = self.follower.step(tracked, observation.range_doppler)
+            yield Instant(joints[:, number, 1], targets, observation, followed)
+
+
+def radar_takes(
+    scenario: Scenario, infos: Sequence[TakeInfo], profile: RadarProfile, *, start_ns: int = FIRST_NS
+) -> list[RadarTake]:
+    """Takes of the people whom one track followed for MIN_SECONDS at least; the others are missing.
+
+    Args:
+        scenario: that ends.
+        infos: of each person's take.
+        profile: the radar runs.
+        start_ns: time 0 on the radar's clock.
+    """
+    watch = RadarWatch(scenario, profile, start_ns=start_ns)
+    instants = list(watch.frames(scenario.duration))
+    frames = [instant.followed for instant in instants]
+    takes = []
+    for index, info in enumerate(infos):
+        joints = np.stack([instant.joints[index] for instant in instants])
+        track_id, run = follow(frames, joints)
+        if (run.stop - run.start) * profile.frame_period >= MIN_SECONDS:
+            takes.append(watch.follower.take(info, frames[run], track_id, joints[run]))
+    return takes
+
+
+def follow(frames: Sequence[Followed], joints: Float64Array) -> tuple[int, slice]:
+    """The track that was nearest to a person for the longest time without a break, and the frames of that time.
+
+    Args:
+        frames: F frames.
+        joints: (F, 32, 3) true joints of the person, room frame.
+    """
+    nearest = np.array([_nearest(frame, pose) for frame, pose in zip(frames, joints, strict=True)], np.int64)
+    best = NO_TRACK, slice(0, 0)
+    for track_id in set(nearest.tolist()) - {NO_TRACK}:
+        run = longest_run((nearest == track_id).tolist())
+        if run.stop - run.start > best[1].stop - best[1].start:
+            best = track_id, run
+    return best
+
+
+def _nearest(frame: Followed, pose: Float64Array) -> int:
+    """Track nearest to a person's pelvis, NO_TRACK where none is near."""
+    distances = {t.track_id: float(np.hypot(*(t.position[:2] - pose[0, :2]))) for t in frame.tracked.tracks}
+    track_id = min(distances, key=distances.__getitem__, default=NO_TRACK)
+    return track_id if track_id != NO_TRACK and distances[track_id] <= MAX_DISTANCE else NO_TRACK
+
+
+def slow_time_of(
+    motion: Motion, times: Float64Array, seed: int, *, carrier: float, prf: float
+) -> NDArray[np.complex64]:
+    """Slow-time signal (S,) of a motion over `times` (T,) [s], at least 50 a second, of a radar on RADAR_MOUNT."""
+    surface: Surface = body_of(motion.person).samples(motion.joints(times))
+    return slow_time(trails([surface], times, RADAR_MOUNT, [seed]), carrier=carrier, prf=prf, seed=seed)
