@@ -134,7 +134,7 @@ def test_a_shrinking_regressor_is_worth_the_error_that_it_sees():
     measured = truth + rng.normal(size=truth.shape) * (0.5, 6.0)
     shrunk = measured * np.array([1 / 1.25, 9 / 45])
     error = equivalent_error(truth, shrunk, np.diag([1.0, 9.0]))
-    np.testing.assert_allclose(error, np.diag([0.25, 36.0]), rtol=0.05, atol=0.15)
+    np.testing.assert_allclose(error, np.diag([0.25, 36.0]), rtol=0.05, atol=0.3)
     np.testing.assert_allclose(recovered_share(truth, shrunk), [0.8, 0.2], atol=0.02)
 
 

@@ -88,22 +88,23 @@ def fit_spread(values: Float64Array) -> Spread:
 def equivalent_error(truth: Float64Array, estimate: Float64Array, prior: Float64Array) -> Float64Array:
     """Covariance (P, P) of the independent errors that would leave as much unknown as a regressor leaves.
 
-    A regressor draws its estimates towards the mean, so its errors depend on the truth. If C is the covariance of what
-    it leaves unknown (truth minus best linear guess from its estimates) and S that of the parameters before, errors of
-    covariance (C^-1 - S^-1)^-1 added to the truth leave the same C.
+    A regressor draws its estimates towards the mean, so its errors depend on the truth. If C is the covariance of truth
+    minus estimate and S that of the parameters, errors of covariance (C^-1 - S^-1)^-1 added to the truth leave the same
+    C. Its directions are taken from the first half of the rows and the variances along them from the second, for
+    in the sample that directions come from their smallest variances are too small.
 
     Args:
-        truth: (N, P) parameters of people it was not trained on.
+        truth: (N, P) parameters of people it was not trained on, person by person.
         estimate: (N, P) what it said.
         prior: (P, P) covariance of the parameters, S.
     """
-    scale = np.linalg.inv(np.linalg.cholesky(_regular(prior)))
-    left = np.cov((truth - _best_linear(truth, estimate)) @ scale.T, rowvar=False).reshape(prior.shape)
-    values, vectors = np.linalg.eigh(left)
-    unknown = np.clip(values, 1e-6, 0.999)
-    whitened = (vectors * (unknown / (1.0 - unknown))) @ vectors.T
-    back = np.linalg.inv(scale)
-    return back @ whitened @ back.T
+    factor = np.linalg.cholesky(_regular(prior))
+    left = np.linalg.solve(factor, (truth - estimate).T).T
+    half = len(left) // 2
+    _, vectors = np.linalg.eigh(np.cov(left[:half], rowvar=False).reshape(prior.shape))
+    unknown = np.clip((left[half:] @ vectors).var(axis=0), 1e-6, 0.999)
+    root = factor @ vectors
+    return (root * (unknown / (1.0 - unknown))) @ root.T
 
 
 def recovered_share(truth: Float64Array, estimate: Float64Array) -> Float64Array:
@@ -159,13 +160,6 @@ def _log_density(values: Float64Array, covariance: Float64Array) -> Float64Array
     factor = np.linalg.cholesky(_positive(covariance, 1e-12))
     white = np.linalg.solve(factor, values.reshape(-1, len(factor)).T)
     return -0.5 * np.square(white).sum(axis=0).reshape(values.shape[:-1]) - np.log(np.diag(factor)).sum()
-
-
-def _best_linear(truth: Float64Array, estimate: Float64Array) -> Float64Array:
-    """What a linear function of all estimates says about the truth, in the sample itself."""
-    design = np.column_stack((np.ones(len(estimate)), estimate))
-    solution, *_ = np.linalg.lstsq(design, truth, rcond=1e-8)
-    return design @ solution
 
 
 def _regular(covariance: Float64Array) -> Float64Array:
