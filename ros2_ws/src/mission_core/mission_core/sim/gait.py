@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from mission_core.sim import posture as body
 from mission_core.sim.cohort import Person
@@ -31,19 +32,59 @@ from mission_core.types import Float64Array
 RUN_IN = 2.5  # walked before and after an open path, so that it is entered and left at full speed [m]
 PERIOD = 60.0  # a closed path is walked at least so far before the walk repeats itself [m]
 ACCELERATION = 0.9  # with which people start and stop [m/s^2]
-SLOWEST = 0.12  # smallest share of the preferred speed while walking
+SLOWEST = 0.35  # smallest share of the preferred speed while walking
 FREE_RADIUS = 3.0  # of a curve that needs no slowing down [m]
 BOTH_FEET = 0.12  # how long after a strike both feet are down, where a halt begins [steps]
-HALT_BLEND = 0.25  # [s]
+LAST_STAND = 0.4  # stood at the end of a path that ends at rest [s]
 KNEE_MINIMUM = np.deg2rad(5.0)
-SUPPORT_SOFTNESS = 0.006  # over which height support passes from one leg to the other [m]
-NOMINAL_STANCE = 0.62
+KNEE_AT_STRIKE = np.deg2rad(14.0)  # of a runner
+SUPPORT_SOFTNESS = 0.002  # over which height support passes from one leg to the other [m]
+HEIGHT_SMOOTHING = 0.02  # of the pelvis's height [s]
+BANK_SMOOTHING = 0.25  # of the lean into a curve [s]
+LONGEST = 0.999  # of a leg in the air, relative to thigh and shank
+SWING_ROUNDING = 0.02  # lifts a swinging foot where its heel becomes lower than its ball [m]
+GRAVITY = 9.81  # [m/s^2]
 
-# pitch of the foot [deg] over the cycle from its heel strike: the paper's hip - knee + ankle at walking speed, but flat
-# while the sole rests
-FOOT_PITCH = ((0.0, 20.0), (0.09, 0.0), (0.34, 0.0), (0.50, -22.0), (0.62, -62.0), (0.69, -68.0), (0.87, -12.0))
-# flexion of the knee [share of the person's yield] that bounds the height of the pelvis
-KNEE_SUPPORT = ((0.0, 0.3), (0.15, 1.0), (0.40, 0.35), (0.60, 0.3), (0.90, 0.3))
+
+@dataclass(frozen=True)
+class Style:
+    """What tells one kind of gait from another, the same for everybody.
+
+    Attributes:
+        stance: share of the cycle at which `foot_pitch` and `knee` have the foot leave the floor.
+        foot_pitch: (cycle, pitch of the foot [deg]) from heel strike.
+        knee: (cycle, flexion as a share of the person's yield) that bounds the height of the pelvis.
+        late: share of time, share of way and speed [ways per swing] of a foot late in its swing.
+        contact: speed at which it meets the floor [ways per swing].
+        kick: how far the heel is thrown up behind [m].
+        behind: how far the pelvis is behind the foot that strikes [step lengths].
+        flies: there is a flight between the steps.
+    """
+
+    stance: float
+    foot_pitch: tuple[tuple[float, float], ...]
+    knee: tuple[tuple[float, float], ...]
+    late: tuple[float, float, float]
+    contact: float
+    kick: float
+    behind: float
+    flies: bool
+
+
+WALKING = Style(
+    stance=0.62,
+    # hip - knee + ankle of the paper until the foot leaves the floor, but flat while the sole rests; then Winter's foot
+    foot_pitch=(
+        *((0.0, 21.0), (0.09, 0.0), (0.36, 0.0), (0.50, -15.0), (0.57, -37.0)),
+        *((0.62, -58.0), (0.665, -68.0), (0.85, 0.0), (0.94, 19.0)),
+    ),
+    knee=((0.0, 0.3), (0.15, 0.85), (0.29, 0.4), (0.40, 0.3), (0.60, 0.3), (0.90, 0.3)),
+    late=(0.74, 0.79, 1.10),
+    contact=0.3,  # 0.87 m/s: Winter et al. 1990, Phys. Ther. 70:340-347
+    kick=0.035,
+    behind=0.475,
+    flies=False,
+)
 
 
 @dataclass(frozen=True)
@@ -87,13 +128,16 @@ class Walk(SampledMotion):
 
     def __init__(self, person: Person, path: Path, seed: int, start: float = 0.0) -> None:
         rng = np.random.default_rng((person.seed, seed))
+        self._go(person, path, sample_walk(person.gait, rng), WALKING, rng, start)
+
+    def _go(self, person: Person, path: Path, gait: Gait, style: Style, rng: np.random.Generator, start: float) -> None:
         self.path = path
         self.start = start
-        self.gait = sample_walk(person.gait, rng)
-        self.footsteps, duration = _footsteps(path, self.gait, rng)
-        samples = int(round(duration * RATE)) if path.closed else int(np.ceil(duration * RATE)) + 1
+        self.gait = gait
+        self.footsteps, duration = _footsteps(path, gait, rng)
+        samples = round(duration * RATE) if path.closed else int(np.ceil(duration * RATE)) + 1
         rate = samples / duration if path.closed else RATE
-        posture = _posture(person, self.gait, path, self.footsteps, np.arange(samples) / rate)
+        posture = _posture(person, gait, style, path, self.footsteps, np.arange(samples) / rate)
         super().__init__(person, body.joints(person, posture), rate, endless=path.closed)
         self.duration -= start
 
@@ -143,7 +187,7 @@ def _footsteps(path: Path, gait: Gait, rng: np.random.Generator) -> tuple[Footst
         distances.append(distances[-1])
         lengths.append(0.0)
         halts.append(pause)
-    end = strikes[-1]
+    end = strikes[-1] + LAST_STAND
     for _ in range(2):
         strikes.append(strikes[-1] + halts[-1] + 1.0)
         distances.append(distances[-1])
@@ -230,21 +274,21 @@ def _prints(
     return Footsteps(first, strikes, distances, np.maximum(width, 0.02) / 2, lengths, np.maximum(arms, 0.0), halts)
 
 
-def _posture(person: Person, gait: Gait, path: Path, steps: Footsteps, t: Float64Array) -> body.Posture:
+def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footsteps, t: Float64Array) -> body.Posture:
     """The walker's posture at the times t (T,)."""
     segments = person.segments
     index = np.arange(len(steps.strikes), dtype=np.float64)
-    middle = steps.distances - 0.5 * np.diff(steps.distances, prepend=steps.distances[:1])
+    middle = steps.distances - style.behind * np.diff(steps.distances, prepend=steps.distances[:1])
     knots, phases, middles = _knots(steps, index, middle)
     phase = PchipInterpolator(knots, phases)(t)  # [steps]
     progress = PchipInterpolator(knots, middles)(t)
-    amplitude = PchipInterpolator(index - 0.5, steps.lengths)(phase)
-    stance = _stance(steps, gait)
+    amplitude = _amplitude(steps, index)(phase)
+    stance = _stance(steps, gait, style)
 
     cycles = []
     ankles, pitches, yaws = [], [], []
     for side in (body.LEFT, body.RIGHT):
-        foot = _Foot(person, gait, path, steps, side)
+        foot = _Foot(person, gait, style, path, steps, side)
         cycle, ankle, pitch, yaw = foot.at(phase, amplitude, stance)
         cycles.append(cycle)
         ankles.append(ankle)
@@ -252,33 +296,42 @@ def _posture(person: Person, gait: Gait, path: Path, steps: Footsteps, t: Float6
         yaws.append(yaw)
     wave = 2 * np.pi * cycles[body.LEFT]  # of the left leg, from its heel strike
 
-    # the paper's fore-aft motion, relative to the height of the thigh as all its translations
-    swing_share = 1 - NOMINAL_STANCE
-    surge = -0.021 * segments.leg * np.sin(2 * wave + 4 * np.pi * (0.625 - (1 - swing_share))) * amplitude
+    # the paper's fore-aft motion, relative to the leg as all its translations; fastest where the pelvis is lowest
+    surge = 0.0 if style.flies else 0.018 * segments.leg * np.sin(2 * wave) * amplitude
     place, heading = path.at(progress + surge)
     lively = np.sqrt(np.clip(amplitude, 0.0, 1.0))
     sway = gait.sway * lively * np.cos(wave - 2 * np.pi * 0.35)
     pelvis_yaw = -gait.pelvic_rotation * amplitude * np.cos(wave)
     pelvis_list = gait.pelvic_list * amplitude * np.cos(wave - 2 * np.pi * 0.18)
+    bank = _bank(path, progress, t, segments.leg)
     left = np.stack((-np.sin(heading), np.cos(heading)), axis=-1)
-    ground = place + sway[:, None] * left
+    ground = place + (sway + segments.leg * bank)[:, None] * left
     hips = body.hips(segments, heading + pelvis_yaw, pelvis_list)
-    height = _pelvis_height(person, gait, ground, hips, np.stack(ankles), np.stack(cycles), amplitude)
+    cycle, ankle = np.stack(cycles), np.stack(ankles)
+    if style.flies:
+        height = _flying_height(person, ground, hips, ankle, cycle, phase, stance, steps)
+    else:
+        height = _support_height(person, gait, style, ground, hips, ankle, cycle, amplitude)
+    pelvis = np.concatenate((ground, height[:, None]), axis=1)
+    # a leg in the air may be too short for where its foot should be; one that stands never is
+    reach = LONGEST * (segments.thigh + segments.shank)
+    apart = ankle - pelvis - hips
+    ankle = pelvis + hips + apart * np.minimum(1.0, reach / np.linalg.norm(apart, axis=-1, keepdims=True))
 
     arms = PchipInterpolator(index, steps.arms)(phase) * amplitude
     upper, fore = zip(*(_arm(gait, side, cycles[side], arms) for side in (body.LEFT, body.RIGHT)), strict=True)
     zero = np.zeros_like(t)
     return body.Posture(
-        pelvis=np.concatenate((ground, height[:, None]), axis=1),
+        pelvis=pelvis,
         heading=heading,
         pelvis_yaw=pelvis_yaw,
         pelvis_list=pelvis_list,
         lean=gait.trunk_lean + np.deg2rad(1.0) * amplitude * np.cos(2 * wave),
-        side_lean=-0.4 * sway / segments.trunk,
+        side_lean=np.arctan(bank) - 0.4 * sway / segments.trunk,
         thorax_yaw=gait.thorax_rotation * amplitude * np.cos(wave),
         upper_arms=np.stack(upper),
         forearms=np.stack(fore),
-        ankles=np.stack(ankles),
+        ankles=ankle,
         foot_pitch=np.stack(pitches),
         foot_yaw=np.stack(yaws),
         head_yaw=0.7 * (path.at(progress + 0.5)[1] - heading),
@@ -303,26 +356,36 @@ def _knots(
     return np.array(times), np.array(phases), np.array(middles)
 
 
-def _stance(steps: Footsteps, gait: Gait) -> Float64Array:
+def _amplitude(steps: Footsteps, index: Float64Array) -> PchipInterpolator:
+    """Step length, relative to the preferred one, over the phase; nothing while somebody stands."""
+    still = index[steps.halts > 0]
+    phases = np.concatenate((index - 0.5, still, still + 2 * BOTH_FEET))
+    order = np.argsort(phases)
+    return PchipInterpolator(phases[order], np.concatenate((steps.lengths, 0 * still, 0 * still))[order])
+
+
+def _stance(steps: Footsteps, gait: Gait, style: Style) -> Float64Array:
     """(K,) share of its cycle that a foot stands before the swing that ends in each print: Boulic 1990, 3.2."""
     cycle = steps.strikes - np.concatenate((steps.strikes[:2] - 1.0, steps.strikes[:-2]))
     halted = steps.halts + np.concatenate((steps.halts[:1], steps.halts[:-1]))
     halted = np.concatenate((np.zeros(1), halted[:-1]))
+    if style.flies:
+        return np.full(len(cycle), style.stance + gait.stance)
     return np.clip(0.752 - 0.143 / np.maximum(cycle - halted, 0.5) + gait.stance, 0.55, 0.72)
 
 
 class _Foot:
     """One foot over the whole walk."""
 
-    def __init__(self, person: Person, gait: Gait, path: Path, steps: Footsteps, side: int) -> None:
-        self.segments, self.gait = person.segments, gait
+    def __init__(self, person: Person, gait: Gait, style: Style, path: Path, steps: Footsteps, side: int) -> None:
+        self.segments, self.gait, self.style = person.segments, gait, style
         sign = body.SIDES[side]
         self.offset = (side - steps.first) % 2  # of this foot's first print
         place, heading = path.at(steps.distances)
         left = np.stack((-np.sin(heading), np.cos(heading)), axis=-1)
         self.prints = place + (sign * steps.widths)[:, None] * left
         self.yaws = heading + sign * gait.toe_out
-        points = np.array([(c + turn, p) for turn in (-1, 0, 1, 2) for c, p in FOOT_PITCH])
+        points = np.array([(c + turn, p) for turn in (-1, 0, 1, 2) for c, p in style.foot_pitch])
         self.curve = PchipInterpolator(points[:, 0], np.deg2rad(points[:, 1]) * gait.foot_pitch)
 
     def at(
@@ -333,23 +396,25 @@ class _Foot:
         k = np.clip(k, 0, len(self.prints) - 3)
         cycle = np.clip((phase - k) / 2, 0.0, 1.0)
         stand = stance[k + 2]
-        pitch = amplitude * self.curve(_warped(cycle, stand))
+        pitch = amplitude * self.curve(_warped(cycle, stand, self.style.stance))
         swing = np.clip((cycle - stand) / (1 - stand), 0.0, 1.0)
 
-        ahead, height = body.ankle_over_floor(self.segments, pitch)
+        airborne = 16 * swing**2 * (1 - swing) ** 2
+        ahead, height = body.ankle_over_floor(self.segments, pitch, SWING_ROUNDING * airborne)
         standing = self._roll(k, ahead)
         # velocities of the rolling foot per swing, at its two ends
         start, start_slope = self._edge(k, stand, stand, amplitude)
         end, end_slope = self._edge(k + 2, np.zeros_like(stand), stand, amplitude)
-        h = swing[:, None]
-        flying = (
-            (2 * h**3 - 3 * h**2 + 1) * start
-            + (h**3 - 2 * h**2 + h) * start_slope
-            + (3 * h**2 - 2 * h**3) * end
-            + (h**3 - h**2) * end_slope
-        )
+        end_slope = end_slope + self.style.contact * (end - start)
+        moment, share, speed = self.style.late
+        knot, knot_slope = start + share * (end - start), speed * (end - start)
+        early = _cubic(swing / moment, start, moment * start_slope, knot, moment * knot_slope)
+        rest = 1 - moment
+        late = _cubic((swing - moment) / rest, knot, rest * knot_slope, end, rest * end_slope)
+        flying = np.where(swing[:, None] < moment, early, late)
         ground = np.where(cycle[:, None] < stand[:, None], standing, flying)
-        lift = self.gait.clearance * 16 * swing**2 * (1 - swing) ** 2 * np.sqrt(np.clip(amplitude, 0.05, 1.0))
+        kick = swing**2 * (1 - swing) ** 8 / 0.00671  # 1 at a fifth of the swing
+        lift = (self.gait.clearance * airborne + self.style.kick * kick) * np.sqrt(np.clip(amplitude, 0.05, 1.0))
         ease = swing**3 * (10 - 15 * swing + 6 * swing**2)
         yaw = self.yaws[k] + ease * (self.yaws[k + 2] - self.yaws[k])
         return cycle, np.concatenate((ground, (height + lift)[:, None]), axis=1), pitch, yaw
@@ -365,21 +430,35 @@ class _Foot:
         small = 1e-4
 
         def place(moment: Float64Array) -> Float64Array:
-            pitch = amplitude * self.curve(_warped(moment, stand))
+            pitch = amplitude * self.curve(_warped(moment, stand, self.style.stance))
             return self._roll(k, body.ankle_over_floor(self.segments, pitch)[0])
 
         slope = (place(cycle + small) - place(cycle - small)) / (2 * small)
         return place(cycle), slope * (1 - stand)[:, None]
 
 
-def _warped(cycle: Float64Array, stand: Float64Array) -> Float64Array:
-    """Cycle in which the stance ends at NOMINAL_STANCE, smooth and periodic."""
-    return cycle + (NOMINAL_STANCE - stand) * (np.sin(np.pi * cycle) / np.sin(np.pi * stand)) ** 2
+def _cubic(
+    u: Float64Array, start: Float64Array, start_slope: Float64Array, end: Float64Array, end_slope: Float64Array
+) -> Float64Array:
+    """Cubic (T, 2) between two points with given slopes, at shares u (T,) of the way."""
+    h = u[:, None]
+    return (
+        (2 * h**3 - 3 * h**2 + 1) * start
+        + (h**3 - 2 * h**2 + h) * start_slope
+        + (3 * h**2 - 2 * h**3) * end
+        + (h**3 - h**2) * end_slope
+    )
 
 
-def _pelvis_height(
+def _warped(cycle: Float64Array, stand: Float64Array, nominal: float) -> Float64Array:
+    """Cycle in which the stance ends at the nominal share, smooth and periodic."""
+    return cycle + (nominal - stand) * (np.sin(np.pi * cycle) / np.sin(np.pi * stand)) ** 2
+
+
+def _support_height(
     person: Person,
     gait: Gait,
+    style: Style,
     ground: Float64Array,
     hips: Float64Array,
     ankles: Float64Array,
@@ -387,14 +466,60 @@ def _pelvis_height(
     amplitude: Float64Array,
 ) -> Float64Array:
     """Height (T,) of the pelvis at which neither leg is longer than its knee's flexion lets it be."""
-    points = np.array([(c + turn, share) for turn in (-1, 0, 1) for c, share in KNEE_SUPPORT])
+    points = np.array([(c + turn, share) for turn in (-1, 0, 1) for c, share in style.knee])
     share = PchipInterpolator(points[:, 0], points[:, 1])(cycles)  # (2, T)
     knee = KNEE_MINIMUM + np.clip(amplitude, 0.0, 1.2) * np.maximum(share * gait.knee_yield - KNEE_MINIMUM, 0.0)
     across = np.linalg.norm(ankles[..., :2] - ground - hips[..., :2], axis=-1)
     reach = body.leg_reach(person.segments, knee)
     highest = ankles[..., 2] + np.sqrt(np.maximum(reach**2 - across**2, 0.01)) - hips[..., 2]
     low, high = highest.min(axis=0), highest.max(axis=0)
-    return low - SUPPORT_SOFTNESS * np.log1p(np.exp((low - high) / SUPPORT_SOFTNESS))
+    support = low - SUPPORT_SOFTNESS * np.log1p(np.exp((low - high) / SUPPORT_SOFTNESS))
+    width = HEIGHT_SMOOTHING * RATE
+    return gaussian_filter1d(
+        minimum_filter1d(support, 2 * round(1.2 * width) + 1, mode="nearest"), width, mode="nearest"
+    )
+
+
+def _flying_height(
+    person: Person,
+    ground: Float64Array,
+    hips: Float64Array,
+    ankles: Float64Array,
+    cycles: Float64Array,
+    phase: Float64Array,
+    stance: Float64Array,
+    steps: Footsteps,
+) -> Float64Array:
+    """Height (T,) of a runner's pelvis: a half sine while a foot stands, and free fall between.
+
+    The speed at take-off follows from the time of flight, the depth of the half sine from that speed.
+    """
+    k = np.clip(np.floor(phase).astype(np.int64), 0, len(steps.strikes) - 2)
+    step_time = np.diff(steps.strikes)[k]
+    contact = 2 * stance[k] * step_time  # of the step; stance is a share of two steps
+    flight = step_time - contact
+    moment = (phase - k) * step_time
+    rise = GRAVITY * flight / 2
+    fall = moment - contact
+    wave = np.where(
+        fall < 0, -rise * contact / np.pi * np.sin(np.pi * moment / contact), rise * fall - GRAVITY / 2 * fall**2
+    )
+    across = np.linalg.norm(ankles[..., :2] - ground - hips[..., :2], axis=-1)
+    reach = body.leg_reach(person.segments, KNEE_AT_STRIKE)
+    highest = ankles[..., 2] + np.sqrt(np.maximum(reach**2 - across**2, 0.01)) - hips[..., 2] - wave
+    stands = cycles < stance[k]
+    return wave + np.where(stands, highest, np.inf).min()
+
+
+def _bank(path: Path, progress: Float64Array, t: Float64Array, leg: float) -> Float64Array:
+    """Tangent (T,) of the lean into a curve, to the left: where gravity and inertia pull along the body.
+
+    The body's middle, a leg above the floor, runs on a narrower curve than the feet, and slower.
+    """
+    speed, curvature = np.gradient(progress, t), path.curvature(progress)
+    pull = speed**2 * np.abs(curvature) / GRAVITY
+    lean = np.sign(curvature) * pull / (1 + pull * leg * np.abs(curvature))
+    return gaussian_filter1d(lean, BANK_SMOOTHING / (t[1] - t[0]), mode="nearest")
 
 
 def _arm(gait: Gait, side: int, cycle: Float64Array, amplitude: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -4,17 +4,19 @@ Frames: the room frame of the package, x forward from the sensor, y left, z up, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from mission_core.errors import ConfigurationError
 from mission_core.sim.cohort import Person
 from mission_core.types import Float64Array
 
 SPACING = 0.02  # of the points that describe a path [m]
+ROUNDING = 0.15  # deviation of the Gaussian that rounds corners [m]
 DIFFERENCE = 0.004  # half the interval of the central difference that gives velocities [s]
 RATE = 100.0  # of the table of a `SampledMotion` [1/s]
 
@@ -36,8 +38,8 @@ class Motion(Protocol):
 
 
 def velocities(motion: Motion, t: Float64Array) -> Float64Array:
-    """Velocities (T, 32, 3) [m/s] of the joints at the times t (T,) [s], by central difference."""
-    t = np.asarray(t, dtype=np.float64)
+    """Velocities (T, 32, 3) [m/s] of the joints at the times t (T,) [s], by central difference within the motion."""
+    t = np.clip(np.asarray(t, dtype=np.float64), DIFFERENCE, motion.duration - DIFFERENCE)
     before, after = np.split(motion.joints(np.concatenate((t - DIFFERENCE, t + DIFFERENCE))), 2)
     return (after - before) / (2 * DIFFERENCE)
 
@@ -117,7 +119,7 @@ class Path:
         return np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0]))
 
     def at(self, distance: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """Points (S, 2) [m] and headings (S,) [rad] at distances (S,) [m]; an open path goes straight on beyond its ends.
+        """Points (S, 2) [m] and headings (S,) [rad] at distances (S,) [m]; beyond its ends it goes straight on.
 
         The heading of a closed path counts its turns.
         """
@@ -146,20 +148,16 @@ def straight(start: Sequence[float], end: Sequence[float], *, standing: bool = F
     return route((start, end), standing=standing)
 
 
-def route(waypoints: Sequence[Sequence[float]], *, standing: bool = False, corner: float = 0.6) -> Path:
-    """Through waypoints (x, y) with rounded corners.
+def route(waypoints: Sequence[Sequence[float]], *, standing: bool = False) -> Path:
+    """Through waypoints (x, y), with rounded corners.
 
     Raises:
         ConfigurationError: fewer than two waypoints, or less than half a metre from the first to the last.
     """
     corners = np.array(waypoints, dtype=np.float64).reshape(-1, 2)
-    lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
-    if len(corners) < 2 or lengths.sum() < 0.5:
+    if len(corners) < 2 or np.linalg.norm(np.diff(corners, axis=0), axis=1).sum() < 0.5:
         raise ConfigurationError(f"a path needs two waypoints and 0.5 m between them, got {waypoints}: move them apart")
-    del corner
-    distance = np.concatenate(([0.0], np.cumsum(lengths)))
-    samples = np.linspace(0.0, distance[-1], int(np.ceil(distance[-1] / SPACING)) + 1)
-    return Path(np.stack([np.interp(samples, distance, corners[:, i]) for i in range(2)], axis=-1), standing=standing)
+    return Path(_rounded(corners, closed=False), standing=standing)
 
 
 def circle(centre: Sequence[float], radius: float) -> Path:
@@ -176,15 +174,53 @@ def back_and_forth(start: Sequence[float], end: Sequence[float], *, radius: floa
     length = float(np.linalg.norm(last - first)) - 2 * radius
     if length < 0.5:
         raise ConfigurationError(f"{start} and {end} are too close to walk back and forth: move them apart")
-    side = np.arange(0.0, length, SPACING)[:, None]
-    angle = np.arange(0.0, np.pi, SPACING / radius)[:, None]
-    near, far = first + radius * along, last - radius * along
-    points = np.concatenate(
-        (
-            near - radius * left + side * along,
-            far + radius * (np.sin(angle) * along - np.cos(angle) * left),
-            far + radius * left - side * along,
-            near - radius * (np.sin(angle) * along - np.cos(angle) * left),
-        )
-    )
-    return Path(points, closed=True)
+    angle = np.linspace(0.0, np.pi, 12)[:, None]
+    round_far = last - radius * along + radius * (np.sin(angle) * along - np.cos(angle) * left)
+    round_near = first + radius * along - radius * (np.sin(angle) * along - np.cos(angle) * left)
+    return Path(_rounded(np.concatenate((round_far, round_near)), closed=True), closed=True)
+
+
+def stop_and_go(start: Sequence[float], end: Sequence[float], stops: Sequence[tuple[float, float]]) -> Path:
+    """From rest at one point to rest at another, with halts at (distance [m], time [s]) on the way.
+
+    Raises:
+        ConfigurationError: a halt is less than a metre from an end or from another halt.
+    """
+    line = straight(start, end, standing=True)
+    marks = np.array([0.0, *(distance for distance, _ in stops), line.length])
+    if np.diff(marks).min() < 1.0:
+        raise ConfigurationError(f"halts at {marks[1:-1]} m of {line.length:.1f} m: keep them 1 m apart, in order")
+    return replace(line, stops=tuple((float(distance), float(time)) for distance, time in stops))
+
+
+def crossing(centre: Sequence[float], angle: float, length: float, *, between: float = np.pi / 3) -> tuple[Path, Path]:
+    """Two straight paths that cross in one point.
+
+    Args:
+        centre: where they cross (x, y) [m].
+        angle: direction of the bisector, from +x to the left [rad].
+        length: of either path [m].
+        between: angle between them [rad].
+    """
+    middle = np.asarray(centre, dtype=np.float64)
+    ends = [
+        0.5 * length * np.array([np.cos(angle + turn), np.sin(angle + turn)]) for turn in (between / 2, -between / 2)
+    ]
+    return straight(middle - ends[0], middle + ends[0]), straight(middle - ends[1], middle + ends[1])
+
+
+def _rounded(corners: Float64Array, *, closed: bool) -> Float64Array:
+    """Points SPACING apart along a polyline, its corners rounded by a Gaussian; ends stay where they are."""
+    line = np.concatenate((corners, corners[:1])) if closed else corners
+    lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    keep = np.concatenate(([True], lengths > 0))
+    line, distance = line[keep], np.concatenate(([0.0], np.cumsum(lengths[lengths > 0])))
+    samples = np.linspace(0.0, distance[-1], int(np.ceil(distance[-1] / SPACING)) + 1)
+    points = np.stack([np.interp(samples, distance, line[:, i]) for i in range(2)], axis=-1)
+    width = ROUNDING / SPACING
+    if closed:
+        return gaussian_filter1d(points[:-1], width, axis=0, mode="wrap")
+    # turned round its ends, so that they stay where they are and a straight line stays straight
+    padded = np.concatenate((2 * points[0] - points[:0:-1], points, 2 * points[-1] - points[-2::-1]))
+    smooth = gaussian_filter1d(padded, width, axis=0, mode="nearest")
+    return smooth[len(points) - 1 : 2 * len(points) - 1]

@@ -95,20 +95,24 @@ def hips(segments: Segments, posture_yaw: Float64Array, pelvis_list: Float64Arra
     return np.stack([sign * segments.hip_width / 2 * left for sign in SIDES])
 
 
-def ankle_over_floor(segments: Segments, pitch: Float64Array) -> tuple[Float64Array, Float64Array]:
+def ankle_over_floor(
+    segments: Segments, pitch: Float64Array, rounding: Float64Array | float = 0.0
+) -> tuple[Float64Array, Float64Array]:
     """Where the ankle is over a foot that rests on heel (pitch > 0), sole or ball (pitch < 0).
 
     Args:
         segments: of the person.
         pitch: any shape [rad].
+        rounding: height [m] by which a foot in the air is lifted at most where heel and ball change places.
 
     Returns:
         How far the ankle is before its place over the flat foot [m], and its height above the floor [m].
     """
-    pivot = segments.foot * np.where(pitch > 0, HEEL, BALL)
     sine, cosine = np.sin(pitch), np.cos(pitch)
+    pivot = segments.foot * np.where(pitch > 0, HEEL, BALL)
     ahead = pivot - pivot * cosine - segments.ankle_height * sine
-    return ahead, segments.ankle_height * cosine - pivot * sine
+    middle, half = (BALL + HEEL) / 2 * segments.foot, (BALL - HEEL) / 2 * segments.foot
+    return ahead, segments.ankle_height * cosine - middle * sine + np.hypot(half * sine, rounding)
 
 
 def leg_reach(segments: Segments, knee: Float64Array) -> Float64Array:
