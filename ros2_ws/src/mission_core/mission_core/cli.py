@@ -16,6 +16,8 @@ COMMANDS = {
     "plot": ("mission_core.commands.plot", "make one picture of a bag"),
     "gallery": ("mission_core.commands.gallery", "enrol, list and remove people"),
     "radar": ("mission_core.commands.radar", "decode radar captures, find radars"),
+    "simulate": ("mission_core.commands.simulate", "make a data set of simulated people, or one picture of them"),
+    "dataset": ("mission_core.commands.dataset", "look into data sets, make one of recorded bags"),
     "train": ("mission_core.commands.train", "train a network on simulated people"),
     "export": ("mission_core.commands.export", "turn a training result into a model the nodes load"),
 }

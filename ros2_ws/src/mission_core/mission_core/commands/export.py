@@ -1,20 +1,16 @@
 """`mission export RUN OUTPUT`: turns a training result into a model that the nodes load, and tests it."""
 
 import argparse
-import os
 from pathlib import Path
+
+from mission_core.commands.arguments import add_workers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run", type=Path, help="directory of `mission train`")
     parser.add_argument("output", type=Path, help="directory for model.pt and card.yaml, e.g. models/reid_small")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        help="processes that simulate people (default: one per core)",
-    )
+    add_workers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,20 +1,16 @@
 """`mission train CONFIG`: trains a network on simulated people; continues where it was interrupted."""
 
 import argparse
-import os
 from pathlib import Path
+
+from mission_core.commands.arguments import add_workers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("config", type=Path, help="settings, e.g. config/train/reid_small.yaml")
     parser.add_argument("-o", "--output", type=Path, help="directory of the run (default: runs/<name>)")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        help="processes that simulate people (default: one per core)",
-    )
+    add_workers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

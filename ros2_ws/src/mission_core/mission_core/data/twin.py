@@ -7,7 +7,6 @@ part of a walk in which the sensor had the person; where that is too short there
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,37 +16,19 @@ from mission_core.data.following import Followed, Follower, longest_run
 from mission_core.data.takes import RadarTake, TakeInfo
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
-from mission_core.sim.body import Body, Surface
-from mission_core.sim.cohort import Person
-from mission_core.sim.fmcw import Effects, FmcwRadar, Observation, Wall, slow_time
+from mission_core.sim.fmcw import Observation, slow_time
 from mission_core.sim.path import Motion
-from mission_core.sim.rooms import Scenario, Scene
-from mission_core.sim.scatter import Scatterers, scatterers, trails
+from mission_core.sim.rooms import Scenario
+from mission_core.sim.scatter import trails
+from mission_core.sim.view import RadarView, body_of
 from mission_core.types import NO_TRACK, Float64Array
 
-DIFFERENCE = 0.005  # half the interval over which the radar's targets' velocities are measured [s]
 MAX_DISTANCE = 0.6  # of a track from the person it is taken to follow [m]: the tracker's body radius
 MIN_SECONDS = 2.0
 """Shortest take of a walk: as long as a snippet of the gallery."""
 FIRST_NS = 1_700_000_000_000_000_000
 DAYS = 30
 """Within which the clocks of the sensors begin."""
-
-EFFECTS: dict[Scene, Effects] = {
-    "hall": Effects(frame_loss=0.003, point_loss=0.02),
-    "classroom": Effects(walls=(Wall((0.0, 1.0, 0.0), 4.5),), clutter=30, frame_loss=0.003, point_loss=0.02),
-    "corridor": Effects(
-        walls=(Wall((0.0, 1.0, 0.0), 4.0), Wall((0.0, -1.0, 0.0), 4.0)), clutter=10, frame_loss=0.003, point_loss=0.02
-    ),
-}
-"""What each scene does to the radar: ghosts by the side walls, furniture, frames lost on the way."""
-
-
-@lru_cache(maxsize=8)
-def body_of(person: Person) -> Body:
-    """The body of a person; the latest few are kept."""
-    return Body(person)
-
 
 # --- radar -----------------------------------------------------------------------------------------------------------
 
@@ -57,20 +38,26 @@ class Instant:
     """One frame of the radar: what is there, what it detects, and what the tracker makes of it.
 
     Attributes:
+        t: [s].
         joints: (P, 32, 3) true joints, room frame [m].
-        targets: that reflect.
         observation: of the radar.
         followed: by the tracker.
     """
 
+    t: float
     joints: Float64Array
-    targets: Scatterers
     observation: Observation
     followed: Followed
 
 
 class RadarWatch:
-    """A radar and its tracker before a scenario."""
+    """A radar and its tracker before a scenario.
+
+    Args:
+        scenario: who moves.
+        profile: the radar runs.
+        start_ns: time 0 on the radar's clock.
+    """
 
     def __init__(self, scenario: Scenario, profile: RadarProfile, *, start_ns: int = FIRST_NS) -> None:
         self.scenario = scenario
@@ -80,26 +67,16 @@ class RadarWatch:
 
     def frames(self, duration: float) -> Iterator[Instant]:
         """The frames that arrive from time 0 to `duration` [s]."""
-        scenario, period = self.scenario, self.profile.frame_period
-        radar = FmcwRadar(self.profile, RADAR_MOUNT, scenario.seed, effects=EFFECTS[scenario.scene])
-        tracker = RadarTracker(TrackerConfig(), RADAR_MOUNT)
-        times = np.arange(0.0, duration, period)
-        around = np.stack((times - DIFFERENCE, times, times + DIFFERENCE), axis=1)
-        joints = np.stack([motion.joints(around.ravel()) for motion in scenario.motions])
-        joints = joints.reshape(len(scenario.motions), len(times), 3, *joints.shape[2:])
-        for number in range(len(times)):
-            surfaces = [
-                body_of(motion.person).samples(own[number])
-                for motion, own in zip(scenario.motions, joints, strict=True)
-            ]
-            targets = scatterers(surfaces, DIFFERENCE, RADAR_MOUNT, scenario.seeds)
-            observation = radar.observe(targets)
+        view = RadarView(self.scenario, self.profile)
+        tracker = RadarTracker(TrackerConfig(), view.mount)
+        times = np.arange(0.0, duration, self.profile.frame_period)
+        joints = np.stack([motion.joints(times) for motion in self.scenario.motions], axis=1)  # (T, P, 32, 3)
+        for number, t in enumerate(times.tolist()):
+            observation = view.observe(t)
             if observation.lost:
                 continue
-            stamp_ns = self._start_ns + round(times[number] * 1e9)
-            tracked = tracker.step(stamp_ns, number + 1, observation.points)
-            followed = self.follower.step(tracked, observation.range_doppler)
-            yield Instant(joints[:, number, 1], targets, observation, followed)
+            tracked = tracker.step(self._start_ns + round(t * 1e9), number + 1, observation.points)
+            yield Instant(t, joints[number], observation, self.follower.step(tracked, observation.range_doppler))
 
 
 def radar_takes(
@@ -152,5 +129,5 @@ def slow_time_of(
     motion: Motion, times: Float64Array, seed: int, *, carrier: float, prf: float
 ) -> NDArray[np.complex64]:
     """Slow-time signal (S,) of a motion over `times` (T,) [s], at least 50 a second, of a radar on RADAR_MOUNT."""
-    surface: Surface = body_of(motion.person).samples(motion.joints(times))
+    surface = body_of(motion.person).samples(motion.joints(times))
     return slow_time(trails([surface], times, RADAR_MOUNT, [seed]), carrier=carrier, prf=prf, seed=seed)
