@@ -41,7 +41,6 @@ KNEE_AT_STRIKE = np.deg2rad(14.0)  # of a runner
 SUPPORT_SOFTNESS = 0.002  # over which height support passes from one leg to the other [m]
 HEIGHT_SMOOTHING = 0.02  # of the pelvis's height [s]
 BANK_SMOOTHING = 0.25  # of the lean into a curve [s]
-LONGEST = 0.999  # of a leg in the air, relative to thigh and shank
 SWING_ROUNDING = 0.02  # lifts a swinging foot where its heel becomes lower than its ball [m]
 GRAVITY = 9.81  # [m/s^2]
 
@@ -247,8 +246,8 @@ def _steps(
     steps: list[tuple[float, float]] = []
     place = low
     while True:
-        root = np.sqrt(np.interp(place, distance, pace))
-        root = np.sqrt(np.interp(place + 0.5 * root * gait.step_length, distance, pace))
+        root = float(np.sqrt(np.interp(place, distance, pace)))
+        root = float(np.sqrt(np.interp(place + 0.5 * root * gait.step_length, distance, pace)))
         asymmetry = (-0.5 if (side + len(steps)) % 2 == body.LEFT else 0.5) * gait.step_asymmetry
         length = gait.step_length * root * (1.0 + asymmetry + STEP_LENGTH_VARIATION * float(rng.normal()))
         enough = place + length / 2 > high and (not even or len(steps) % 2 == 0)
@@ -314,9 +313,7 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
         height = _support_height(person, gait, style, ground, hips, ankle, cycle, amplitude)
     pelvis = np.concatenate((ground, height[:, None]), axis=1)
     # a leg in the air may be too short for where its foot should be; one that stands never is
-    reach = LONGEST * (segments.thigh + segments.shank)
-    apart = ankle - pelvis - hips
-    ankle = pelvis + hips + apart * np.minimum(1.0, reach / np.linalg.norm(apart, axis=-1, keepdims=True))
+    ankle = body.within_reach(segments, pelvis + hips, ankle)
 
     arms = PchipInterpolator(index, steps.arms)(phase) * amplitude
     upper, fore = zip(*(_arm(gait, side, cycles[side], arms) for side in (body.LEFT, body.RIGHT)), strict=True)

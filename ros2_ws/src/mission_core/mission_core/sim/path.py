@@ -202,11 +202,12 @@ def crossing(centre: Sequence[float], angle: float, length: float, *, between: f
         length: of either path [m].
         between: angle between them [rad].
     """
-    middle = np.asarray(centre, dtype=np.float64)
-    ends = [
-        0.5 * length * np.array([np.cos(angle + turn), np.sin(angle + turn)]) for turn in (between / 2, -between / 2)
-    ]
-    return straight(middle - ends[0], middle + ends[0]), straight(middle - ends[1], middle + ends[1])
+    x, y = centre
+    paths = []
+    for turn in (between / 2, -between / 2):
+        dx, dy = 0.5 * length * np.cos(angle + turn), 0.5 * length * np.sin(angle + turn)
+        paths.append(straight((x - dx, y - dy), (x + dx, y + dy)))
+    return paths[0], paths[1]
 
 
 def _rounded(corners: Float64Array, *, closed: bool) -> Float64Array:

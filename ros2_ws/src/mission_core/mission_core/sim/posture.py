@@ -28,6 +28,7 @@ HEAD_PLACES = np.array(
         (0.54, 0.00, -0.24),
     ]
 )
+LONGEST_LEG = 0.9995  # relative to thigh and shank
 HEEL, BALL = -0.25, 0.48
 """Heel and ball of the foot before the ankle, in lengths of the foot (ANSUR II: the ball at 0.73 from the heel)."""
 
@@ -119,6 +120,13 @@ def leg_reach(segments: Segments, knee: Float64Array) -> Float64Array:
     """Distance from hip to ankle [m] with the knee flexed by an angle of any shape [rad]."""
     thigh, shank = segments.thigh, segments.shank
     return np.sqrt(thigh**2 + shank**2 + 2 * thigh * shank * np.cos(knee))
+
+
+def within_reach(segments: Segments, hips: Float64Array, ankles: Float64Array) -> Float64Array:
+    """Ankles (2, T, 3), drawn to the hips (2, T, 3) where the legs are too short."""
+    apart = ankles - hips
+    longest = LONGEST_LEG * (segments.thigh + segments.shank)
+    return hips + apart * np.minimum(1.0, longest / np.linalg.norm(apart, axis=-1, keepdims=True))
 
 
 def hanging(flexion: Float64Array, abduction: Float64Array) -> Float64Array:
