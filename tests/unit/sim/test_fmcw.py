@@ -10,7 +10,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.geometry import sensor_to_room
 from mission_core.radar.profile import SPEED_OF_LIGHT, load_profile, parse_profile
 from mission_core.radar.tlv import decode_frame, encode_frame
-from mission_core.sim.fmcw import Effects, FmcwRadar, Wall, _Cfar, slow_time
+from mission_core.sim.fmcw import Effects, FmcwRadar, Room, Wall, _Cfar, slow_time
 from mission_core.sim.scatter import Scatterers, Trails
 from mission_core.types import Column, Mount
 
@@ -23,8 +23,8 @@ NOTHING = Scatterers(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, np.complex6
 every_profile = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 
 
-def radar(profile=POINTS, seed=1, **effects):
-    return FmcwRadar(profile, MOUNT, seed, effects=Effects(**effects))
+def radar(profile=POINTS, seed=1, room=None, **effects):
+    return FmcwRadar(profile, MOUNT, seed, effects=Effects(room=room, **effects))
 
 
 def changed(profile_name, old, new):
@@ -403,3 +403,43 @@ def test_slow_time_gate_and_noise():
     np.testing.assert_allclose(np.abs(gated), 1 / 4.0, rtol=1e-5)
     clean, noisy = (slow_time(near, carrier=4e9, prf=5000.0, snr_db=snr, seed=3) for snr in (math.inf, 10.0))
     assert np.mean(np.abs(clean) ** 2) / np.mean(np.abs(noisy - clean) ** 2) == pytest.approx(10.0, rel=0.05)
+
+
+ROOM = Room(volume=170.0, surface=200.0, absorption=0.68)  # reach 5 m
+
+
+def test_a_room_answers_with_a_tail_of_diffuse_echoes_behind_what_moves():
+    assert ROOM.reach == pytest.approx(5.0)
+    mover = point(3.0, speed=1.5, cross_section=1e4)
+    simulated = radar(room=ROOM)
+    tails = np.mean([np.abs(simulated.spectrum(simulated._diffuse(mover, ROOM))) ** 2 for _ in range(40)], axis=(0, 1))
+    profile = 10 * np.log10(tails.sum(axis=0))
+    distances = POINTS.ranges
+    assert profile[distances < 2.8].max() < profile[distances > 3.2].max() - 25.0
+    behind = (distances > 3.3) & (distances < 8.0)
+    slope = np.polyfit(distances[behind], profile[behind], 1)[0]  # two ways in 1 m of range
+    assert slope == pytest.approx(-2 * 10 / np.log(10) / ROOM.reach, rel=0.1)
+    # Doppler from none to that of the mover, as the way back starts against or with the motion
+    by_velocity = np.fft.fftshift(tails.sum(axis=1))
+    inside = (POINTS.velocities > -0.3) & (POINTS.velocities < doppler_axis(POINTS, 1.5) + 0.3)
+    assert by_velocity[inside].sum() > 0.97 * by_velocity.sum()
+
+
+def test_power_of_the_diffuse_echo_follows_room_electromagnetics():
+    distance, isotropic = 3.0, 4 * np.pi
+    mover = point(distance, speed=1.5, cross_section=1.0)
+    simulated = radar(room=ROOM)
+    diffuse = np.mean([np.mean(np.abs(simulated._diffuse(mover, ROOM)) ** 2) for _ in range(20)])
+    direct = np.mean(np.abs(simulated._echoes(simulated._paths(mover))) ** 2)
+    # energy density of a source of power P: P reach / (c V); an antenna takes in c times that times lambda^2 / 4 pi,
+    # half of it in its polarisation; a direct wave brings P / (4 pi d^2) times lambda^2 / 4 pi times its gain
+    one_way = ROOM.reach / ROOM.volume / 2 * np.exp(-distance / ROOM.reach) * isotropic * distance**2
+    assert diffuse / direct == pytest.approx(2 * one_way * simulated._mean_pattern, rel=0.05)
+
+
+def test_a_still_room_is_removed_unless_the_profile_keeps_it():
+    assert len(radar(room=ROOM).observe(NOTHING).points) == 0
+    keeping = changed("walking_10fps", "clutterRemoval -1 1", "clutterRemoval -1 0")
+    cubes = [radar(keeping, seed=1, room=ROOM).cube(NOTHING) for _ in range(2)]
+    assert np.mean(np.abs(cubes[0]) ** 2) > 3 * radar().noise_power
+    np.testing.assert_array_equal(*cubes)
