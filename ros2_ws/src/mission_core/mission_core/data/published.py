@@ -11,7 +11,8 @@ not documented by its authors. What is known of it, and of its traps, is told fr
   cut to the first 20, as the authors do, and to the shortest of radar, joints and images;
 * radar points have 3 to 5 or more channels of unstated order: Doppler is the one that goes with the speed of the pelvis
   along the line of sight, and it is turned to positive = away by the same. Points of zeros, and repeated ones, are
-  padding. The unit of the intensity, which stands where others have the SNR, is unknown;
+  padding; so are repeated ones whose other channels are zero, where a variant moved the points. The unit of
+  the intensity, which stands where others have the SNR, is unknown;
 * x is lateral, y is depth, z is up, of an origin at unknown height. Which of x and y is depth, and which side is
   positive, is told from where people are and how their toes point; the floor from their feet.
 
@@ -366,8 +367,16 @@ def _valid(frame: Array) -> Float64Array:
     """The points (n, C) of a frame (N, C) that are neither padding nor broken."""
     points = np.asarray(frame, np.float64)
     points = points[np.isfinite(points).all(axis=1) & (points[:, :3] != 0.0).any(axis=1)]
-    _, first = np.unique(points, axis=0, return_index=True)
-    return points[np.sort(first)]
+    points, counts = _distinct(points)
+    moved = (counts > 1) & (points[:, 3:] == 0.0).all(axis=1) & (points.shape[1] > 3)  # zeros of a translated variant
+    return points[~moved]
+
+
+def _distinct(points: Float64Array) -> tuple[Float64Array, NDArray[np.int64]]:
+    """Each row once, in the order of their first occurrence, and how often it occurs."""
+    _, first, counts = np.unique(points, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return points[first[order]], counts[order]
 
 
 def _median(values: Float64Array) -> Float64Array:

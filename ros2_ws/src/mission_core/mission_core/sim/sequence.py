@@ -144,11 +144,11 @@ def sole_heights(joints: Float64Array, stature: float) -> Float64Array:
     """Height (T,) of the lowest point of both soles of joints (T, 32, 3), z up, in the unit of joints and stature.
 
     A sole is a plate from the heel to the ball of the foot, `ANKLE_HEIGHT` below the ankle, and flat on the floor while
-    the ankle rests: so it does not matter where on the foot a skeleton has its FOOT.
+    the ankle does not move over it: so it does not matter where on the foot a skeleton has its FOOT.
     """
     heights = []
     for ankle, foot in zip(*(sides(joints, name) for name in ("ANKLE", "FOOT")), strict=True):
-        bone, speed = foot - ankle, np.linalg.norm(np.gradient(ankle, axis=0), axis=1)
+        bone, speed = foot - ankle, np.linalg.norm(np.gradient(ankle[:, :2], axis=0), axis=1)
         pitch = np.arcsin(bone[:, 2] / np.maximum(np.linalg.norm(bone, axis=1), 1e-9))
         pitch = pitch - np.median(pitch[speed <= np.quantile(speed, 0.3)])
         plate = ankle[:, 2] - ANKLE_HEIGHT * stature * np.cos(pitch)
@@ -371,13 +371,10 @@ def measured_person(person_id: str, joints: Float64Array) -> Person:
     def both(name: str) -> float:
         return float(bones[[Joint[f"{name}_LEFT"], Joint[f"{name}_RIGHT"]]].mean())
 
-    def apart(name: str) -> float:
-        return float(
-            np.median(np.linalg.norm(joints[:, Joint[f"{name}_LEFT"]] - joints[:, Joint[f"{name}_RIGHT"]], axis=1))
-        )
+    def apart(a: Float64Array, b: Float64Array) -> float:
+        return float(np.median(np.linalg.norm(a - b, axis=1)))
 
-    middles = [joints[:, [Joint[f"{name}_LEFT"], Joint[f"{name}_RIGHT"]]].mean(axis=1) for name in ("HIP", "SHOULDER")]
-    trunk = float(np.median(np.linalg.norm(middles[1] - middles[0], axis=1)))
+    trunk = apart(sides(joints, "HIP").mean(axis=0), sides(joints, "SHOULDER").mean(axis=0))
     size = stature_of(joints)
     below = ANKLE_HEIGHT * size + both("ANKLE") + both("KNEE") + trunk
     head = min(max(size - below, HEAD_SHARES[0] * size), HEAD_SHARES[1] * size)

@@ -75,7 +75,7 @@ K4ABT = Skeleton(
     "Azure Kinect (K4ABT 32)",
     _table(
         {
-            **{"pelvis": "PELVIS", "spine navel": "SPINE_NAVEL", "spine chest": "SPINE_CHEST", "neck": "NECK"},
+            **{"pelvis": "PELVIS", "spinenavel": "SPINE_NAVEL", "spinechest": "SPINE_CHEST", "neck": "NECK"},
             **{"clavicle *": "CLAVICLE_*", "hand *": "HAND_*", "handtip *": "HANDTIP_*", "thumb *": "THUMB_*"},
             **{"foot *": "FOOT_*", "head": "HEAD", "nose": "NOSE", "eye *": "EYE_*", "ear *": "EAR_*"},
             **LEGS,
@@ -154,13 +154,17 @@ def simplified(name: str) -> str:
 
 
 def recognise(names: Sequence[str]) -> Skeleton:
-    """The skeleton that has most of these joint names.
+    """The skeleton that has most of these joint names; of several the smallest.
 
     Raises:
         ConfigurationError: if none has, or joints that cannot be placed from others are missing.
     """
     own = {simplified(name) for name in names}
-    best = max(SKELETONS, key=lambda skeleton: len(own & skeleton.joints.keys() | own.intersection(skeleton.spine)))
+
+    def alike(skeleton: Skeleton) -> tuple[int, int]:
+        return len(own & {*skeleton.joints, *skeleton.spine}), -len(skeleton.joints)
+
+    best = max(SKELETONS, key=alike)
     found = best.found(names)
     if not found:
         known = ", ".join(skeleton.name for skeleton in SKELETONS)
