@@ -1,0 +1,98 @@
+"""What a frame of the simulated radar costs on one core, by people in the room.
+
+    .venv/bin/python benchmarks/twin_speed.py [--frames 100] [--profile config/radar/walking_10fps.cfg]
+
+People walk up and down before the sensor; each frame poses their bodies, finds what the radar sees of them, synthesises
+the ADC's samples and receives them. CPU time of this process (numerical libraries held to one thread), median over the
+frames. The last row is the simulator that this one replaces, run in between on the same instants, the reference that
+tells a slow machine from a slow program.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")})
+
+import numpy as np
+
+from mission_core.radar.profile import load_profile
+from mission_core.sim import motion, people, radar, scenario
+from mission_core.sim.body import Body
+from mission_core.sim.cohort import walkers
+from mission_core.sim.fmcw import FmcwRadar
+from mission_core.sim.gait import Walk
+from mission_core.sim.path import back_and_forth
+from mission_core.sim.scatter import scatterers
+from mission_core.types import Mount
+
+PROFILE = Path(__file__).resolve().parents[1] / "config" / "radar" / "walking_10fps.cfg"
+INSTANT = 0.005  # between the poses that velocities are taken from [s]
+MOUNT = Mount(height=1.0)
+STAGES = ("bodies", "scatterers", "signal", "receiver", "sum", "sim.radar")
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--profile", type=Path, default=PROFILE)
+    options = parser.parse_args()
+    profile = load_profile(options.profile)
+    rows = [(number, *measure(number, options.frames, options.profile)) for number in (1, 2, 3)]
+
+    print(f"{platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}, {profile.name}")
+    print(
+        f"{options.frames} frames, CPU ms per frame (median), share of the {profile.frame_period * 1e3:.0f} ms period"
+    )
+    titles = "".join(f"{f'{number} people ({count:.0f} scatterers)':>28}" for number, count, _ in rows)
+    print(f"{'':<12}{titles}")
+    for stage in STAGES:
+        cells = ((costs[stage], costs[stage] / profile.frame_period) for _, _, costs in rows)
+        print(f"{stage:<12}" + "".join(f"{f'{cost * 1e3:.1f} ms {share:6.1%}':>28}" for cost, share in cells))
+
+
+def measure(number: int, frames: int, path: Path) -> tuple[float, dict[str, float]]:
+    """Scatterers per frame, and CPU time of each stage [s]."""
+    profile = load_profile(path)
+    walks = [
+        Walk(person, back_and_forth((2.0, 1.5 * place - 1.5), (6.0, 1.5 * place - 1.5)), seed=place)
+        for place, person in enumerate(walkers()[:number])
+    ]
+    bodies = [Body(walk.person) for walk in walks]
+    simulator = FmcwRadar(profile, MOUNT, seed=1)
+    old_walks = scenario.radar_room([f"P{index:02d}" for index in range(number)], seed=1)
+    old_people = [people.sample_person(index) for index in range(number)]
+    old_simulator = radar.RadarSimulator(profile, MOUNT, seed=1)
+    spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    counts = []
+    for t in 1.0 + np.arange(-3, frames) * profile.frame_period:
+        instants = t + np.array([-INSTANT, 0.0, INSTANT])
+        posed, surfaces = timed(
+            lambda at=instants: [b.samples(w.joints(at)) for b, w in zip(bodies, walks, strict=True)]
+        )
+        found, targets = timed(lambda them=surfaces: scatterers(them, INSTANT, MOUNT, range(number)))
+        synthesised, _ = timed(lambda them=targets: simulator.cube(them))
+        observed, _ = timed(lambda them=targets: simulator.observe(them))
+        before, _ = timed(lambda at=t: old_simulator.observe(*motion.cast(old_walks, at), old_people))
+        costs = (posed, found, synthesised, observed - synthesised, posed + found + observed, before)
+        for stage, cost in zip(STAGES, costs, strict=True):
+            spent[stage].append(cost)
+        counts.append(len(targets.amplitudes))
+    return float(np.mean(counts)), {stage: float(np.median(values[3:])) for stage, values in spent.items()}
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """CPU time [s] and result."""
+    begin = time.process_time()
+    result = work()
+    return time.process_time() - begin, result
+
+
+if __name__ == "__main__":
+    main()
