@@ -11,6 +11,7 @@ jump by its height h, with the speed sqrt(2 g h) at take-off; punches of 5-9 m/s
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import BPoly
@@ -19,7 +20,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.sim import posture as body
 from mission_core.sim.cohort import Person
 from mission_core.sim.gait import GRAVITY, Style, Walk
-from mission_core.sim.habits import Gait, sample_walk
+from mission_core.sim.habits import Gait, bounded_normal, sample_walk
 from mission_core.sim.path import RATE, Path, SampledMotion, circle, straight
 from mission_core.types import Float64Array
 
@@ -36,8 +37,7 @@ class Kind(StrEnum):
     SIT = "sit"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where somebody begins: (x, y) [m] of the room frame, facing `heading` [rad], from +x to the left."""
 
     x: float
@@ -119,7 +119,13 @@ class Activity(SampledMotion):
     """
 
     def __init__(
-        self, kind: Kind | str, person: Person, place: Place, seed: int, *, duration: float = DURATION
+        self,
+        kind: Kind | str,
+        person: Person,
+        place: Place | tuple[float, float],
+        seed: int,
+        *,
+        duration: float = DURATION,
     ) -> None:
         try:
             self.kind = Kind(kind)
@@ -128,6 +134,7 @@ class Activity(SampledMotion):
             raise ConfigurationError(f"nobody knows how to {kind!r}: choose one of {known}") from None
         if not duration > 1.0:
             raise ConfigurationError(f"an activity of {duration} s was asked for: give it more than 1 s")
+        place = Place(*place)
         rng = np.random.default_rng((person.seed, seed, list(Kind).index(self.kind)))
         self.skill = take_skill(person, rng)
         if self.kind in (Kind.WALK, Kind.RUN, Kind.CIRCLE):
@@ -164,7 +171,7 @@ class Run(Walk):
 def person_skill(person: Person) -> Skill:
     """How the person does things by habit."""
     rng = np.random.default_rng((person.seed, SKILL_SEED))
-    drawn = {name: mean + spread * _bounded(rng) for name, (mean, spread, _) in SKILLS.items()}
+    drawn = {name: mean + spread * bounded_normal(rng) for name, (mean, spread, _) in SKILLS.items()}
     # legs are pendulums, and men jump a third higher than women
     drawn["run_cadence"] *= np.sqrt(0.92 / person.segments.leg)
     drawn["jump_height"] *= 1.08 if person.sex == "male" else 0.82
@@ -174,7 +181,7 @@ def person_skill(person: Person) -> Skill:
 def take_skill(person: Person, rng: np.random.Generator) -> Skill:
     """The person's habits as they are in one take."""
     habit = person_skill(person)
-    return replace(habit, **{name: getattr(habit, name) + SKILLS[name][2] * _bounded(rng) for name in SKILLS})
+    return replace(habit, **{name: getattr(habit, name) + SKILLS[name][2] * bounded_normal(rng) for name in SKILLS})
 
 
 def _running_gait(gait: Gait, skill: Skill) -> Gait:
@@ -256,7 +263,7 @@ def _boxing(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.r
     for side, sign in enumerate(body.SIDES):
         shoulder = middle + sign * segments.shoulder_width / 2 * left
         guard = middle + (0.30 if side == body.LEFT else 0.22) * ahead + sign * 0.10 * across
-        guard[:, 2] += 0.4 * segments.head
+        guard[:, 2] += 0.2 * segments.head
         hit = shoulder + 0.97 * reach * (ahead - 0.12 * sign * across)
         hit[:, 2] += 0.03
         share = thrown[side][:, None]
@@ -446,7 +453,3 @@ def _wander(rng: np.random.Generator, t: Float64Array, deviation: float) -> Floa
     """Slow irregular motion (T,) around 0: four sines of 0.1 to 0.7 Hz."""
     rates, phases = rng.uniform(0.1, 0.7, 4), rng.uniform(0.0, 2 * np.pi, 4)
     return deviation / np.sqrt(2) * np.sin(2 * np.pi * rates[:, None] * t + phases[:, None]).sum(axis=0)
-
-
-def _bounded(rng: np.random.Generator) -> float:
-    return float(np.clip(rng.normal(), -2.5, 2.5))

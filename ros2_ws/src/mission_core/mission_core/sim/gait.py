@@ -94,7 +94,7 @@ class Footsteps:
         first: side of print 0.
         strikes: (K,) when each foot comes down [s].
         distances: (K,) of the prints along the path [m].
-        widths: (K,) of the prints from the line walked [m], positive.
+        apart: (K,) of the prints from the line walked, to their own side [m].
         lengths: (K,) of the steps that led to them, relative to the preferred one.
         arms: (K,) amplitude of the arms around each strike, relative.
         halts: (K,) time stood still after each strike [s].
@@ -103,7 +103,7 @@ class Footsteps:
     first: int
     strikes: Float64Array
     distances: Float64Array
-    widths: Float64Array
+    apart: Float64Array
     lengths: Float64Array
     arms: Float64Array
     halts: Float64Array
@@ -224,7 +224,7 @@ def _endless_footsteps(path: Path, gait: Gait, rng: np.random.Generator) -> tupl
         first=first,
         strikes=one.strikes[pick] + rounds * period,
         distances=one.distances[pick] + rounds * total,
-        widths=one.widths[pick],
+        apart=one.apart[pick],
         lengths=one.lengths[pick],
         arms=one.arms[pick],
         halts=one.halts[pick],
@@ -268,9 +268,10 @@ def _prints(
     rng: np.random.Generator,
     gait: Gait,
 ) -> Footsteps:
-    width = gait.step_width + HABITS["step_width"].strides * rng.normal(size=len(strikes)) / np.sqrt(2)
-    arms = 1.0 + HABITS["arm_swing"].strides * rng.normal(size=len(strikes)) / gait.arm_swing
-    return Footsteps(first, strikes, distances, np.maximum(width, 0.02) / 2, lengths, np.maximum(arms, 0.0), halts)
+    # a step is as wide as its two prints are off the line, together
+    apart = gait.step_width / 2 + HABITS["step_width"].steps * rng.normal(size=len(strikes)) / np.sqrt(2)
+    arms = 1.0 + HABITS["arm_swing"].steps * rng.normal(size=len(strikes)) / gait.arm_swing
+    return Footsteps(first, strikes, distances, apart, lengths, np.maximum(arms, 0.0), halts)
 
 
 def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footsteps, t: Float64Array) -> body.Posture:
@@ -380,7 +381,7 @@ class _Foot:
         self.offset = (side - steps.first) % 2  # of this foot's first print
         place, heading = path.at(steps.distances)
         left = np.stack((-np.sin(heading), np.cos(heading)), axis=-1)
-        self.prints = place + (sign * steps.widths)[:, None] * left
+        self.prints = place + (sign * steps.apart)[:, None] * left
         self.yaws = heading + sign * gait.toe_out
         points = np.array([(c + turn, p) for turn in (-1, 0, 1, 2) for c, p in style.foot_pitch])
         self.curve = PchipInterpolator(points[:, 0], np.deg2rad(points[:, 1]) * gait.foot_pitch)

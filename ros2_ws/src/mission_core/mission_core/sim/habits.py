@@ -1,18 +1,36 @@
-"""How people walk by habit, and how much that changes from person to person, walk to walk and stride to stride.
+"""How people walk by habit, and how much that changes from person to person, walk to walk and step to step.
 
-`HABITS` is the whole table of numbers; nothing about the spread of gait is written anywhere else. Each row names where
-its numbers come from; the sources are
+`HABITS` and the few constants beneath it are the whole table of numbers; nothing about the spread of gait is written
+anywhere else. Sources, by the names used in the table:
 
-* Öberg 1993: Öberg, Karsznia, Öberg, J. Rehabil. Res. Dev. 30:210-223, tables for normal gait, ages 20-49;
-* Boulic 1990: Boulic, Magnenat-Thalmann, Thalmann, The Visual Computer 6:344-358, the walking model itself.
+* Öberg 1993: Öberg, Karsznia, Öberg, J. Rehabil. Res. Dev. 30:210-223; normal gait indoors, ages 20-49, as means over
+  the decades and rounded. Step frequency 2.00 (deviation 0.13) and 2.12 (0.16) 1/s, step length 0.637 (0.042) and
+  0.590 (0.060) m, speed with a coefficient of variation of 9-14 %; men and women.
+* Menz 2004: Menz et al., Gait Posture 20:20-25; young adults two weeks apart: coefficients of variation 1.4-3.5 % for
+  speed, cadence and step length, 8.3-17.7 % for base of support and toe-out.
+* Almarwani 2016: Almarwani et al., Gait Posture 44:94-99 and, as tabulated in Skiadopoulos et al. 2020, J. Neuroeng.
+  Rehabil. 17:41: deviation of the step width from step to step in young adults 2.4 (0.6) cm.
+* Hausdorff 1996: Hausdorff et al., J. Appl. Physiol. 80:1448-1457, and Beauchet et al. 2009, Gerontology 55:702-706:
+  coefficients of variation of stride time and stride length of young adults of 1-2 % and 2-3 %. A stride is two steps,
+  here independent ones, so a step varies by the root of two more.
+* Owings & Grabiner 2004, J. Biomech. 37:935-938: mean step width of young adults about 0.1 m.
+* Killeen 2018: Killeen et al., Sci. Rep. 8:12803: the left arm swings 22 % more than the right, deviation 40 %, in
+  older adults; less is taken for younger ones.
+* Winter 1991: "The Biomechanics and Motor Control of Human Gait": the toe clears the floor by 13 mm; the knee yields by
+  some 20 degrees under load.
+* Boulic 1990: the walking model's own curve at 1.35 m/s.
+* ours: no published figure was found; the size is our estimate, of the order of the rows with a source.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 Sex = Literal["female", "male"]
+
+TAIL = 2.5  # beyond so many deviations a normal number is drawn again
+TAIL_DEVIATION = 0.9546  # deviation of a normal number cut so
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,8 @@ class Spread:
         mean: over persons.
         persons: of the persons' habits around the mean.
         walks: of a person's walks around the habit.
-        strides: of the steps (or strides) of a walk around that walk's value; 0 where it does not vary.
+        steps: of the steps of a walk around that walk's value; 0 where it does not vary.
+        source: of mean, persons, walks, steps.
         low: smallest value.
         high: greatest value.
     """
@@ -87,61 +106,65 @@ class Spread:
     mean: float
     persons: float
     walks: float
-    strides: float = 0.0
+    steps: float
+    source: str
     low: float = -np.inf
     high: float = np.inf
 
     def person(self, rng: np.random.Generator) -> float:
         """A person's habit."""
-        return float(np.clip(self.mean + self.persons * _normal(rng), self.low, self.high))
+        return float(np.clip(self.mean + self.persons * bounded_normal(rng), self.low, self.high))
 
     def walk(self, habit: float, rng: np.random.Generator) -> float:
         """What becomes of a habit on one walk."""
-        return float(np.clip(habit + self.walks * _normal(rng), self.low, self.high))
+        return float(np.clip(habit + self.walks * bounded_normal(rng), self.low, self.high))
 
 
-def _degrees(mean: float, persons: float, walks: float, strides: float = 0.0, low: float = -180.0) -> Spread:
-    return Spread(*(float(np.deg2rad(value)) for value in (mean, persons, walks, strides, low)))
+def _degrees(mean: float, persons: float, walks: float, steps: float, source: str, low: float = -180.0) -> Spread:
+    mean, persons, walks, steps, low = (float(np.deg2rad(value)) for value in (mean, persons, walks, steps, low))
+    return Spread(mean, persons, walks, steps, source, low)
 
 
 HABITS: dict[str, Spread] = {
-    "step_width": Spread(0.10, 0.025, 0.010, 0.022, low=0.03),
-    "step_asymmetry": Spread(0.0, 0.03, 0.01),
-    "stance": Spread(0.0, 0.010, 0.004),
-    "toe_out": _degrees(7.0, 4.0, 1.2),
-    "clearance": Spread(0.022, 0.006, 0.002, low=0.008),
-    "foot_pitch": Spread(1.0, 0.08, 0.03, low=0.6),
-    "knee_yield": _degrees(16.0, 4.0, 1.5, low=8.0),
-    "arm_swing": _degrees(32.0, 11.0, 3.0, 2.0, low=4.0),
-    "arm_asymmetry": Spread(0.10, 0.25, 0.08),
-    "arm_offset": _degrees(-4.0, 4.0, 1.5),
-    "arm_abduction": _degrees(8.0, 2.5, 1.0, low=2.0),
-    "elbow_flexion": _degrees(26.0, 7.0, 2.0, low=8.0),
-    "elbow_swing": _degrees(20.0, 7.0, 2.0, low=2.0),
-    "pelvic_rotation": _degrees(5.0, 1.6, 0.5, low=0.5),
-    "pelvic_list": _degrees(3.5, 1.2, 0.4, low=0.3),
-    "thorax_rotation": _degrees(4.0, 1.6, 0.5, low=0.0),
-    "trunk_lean": _degrees(3.5, 2.5, 0.8),
-    "sway": Spread(0.022, 0.006, 0.002, low=0.006),
-    "head_pitch": _degrees(3.0, 5.0, 2.5),
+    # mean, deviation of persons, of walks, of steps
+    "step_width": Spread(0.105, 0.027, 0.012, 0.024, "Owings & Grabiner 2004; ours; Menz 2004; Almarwani 2016", 0.03),
+    "step_asymmetry": Spread(0.0, 0.03, 0.01, 0.0, "ours"),
+    "stance": Spread(0.0, 0.012, 0.005, 0.0, "Boulic 1990; ours"),
+    "toe_out": _degrees(7.0, 4.4, 1.0, 0.0, "ours; Menz 2004"),
+    "clearance": Spread(0.013, 0.004, 0.001, 0.0, "Winter 1991; ours", 0.004),
+    "foot_pitch": Spread(1.0, 0.08, 0.03, 0.0, "Boulic 1990; ours", 0.6),
+    "knee_yield": _degrees(16.0, 4.0, 1.5, 0.0, "Winter 1991; ours", 8.0),
+    "arm_swing": _degrees(30.0, 9.0, 3.0, 2.0, "Boulic 1990; ours", 4.0),
+    "arm_asymmetry": Spread(0.15, 0.25, 0.08, 0.0, "Killeen 2018; ours", -0.9, 0.9),
+    "arm_offset": _degrees(-4.0, 4.0, 1.5, 0.0, "Boulic 1990; ours"),
+    "arm_abduction": _degrees(8.0, 2.5, 1.0, 0.0, "ours", 2.0),
+    "elbow_flexion": _degrees(26.0, 7.0, 2.0, 0.0, "Boulic 1990; ours", 8.0),
+    "elbow_swing": _degrees(20.0, 7.0, 2.0, 0.0, "ours", 2.0),
+    "pelvic_rotation": _degrees(5.5, 1.6, 0.5, 0.0, "Boulic 1990; ours", 0.5),
+    "pelvic_list": _degrees(3.5, 1.2, 0.4, 0.0, "ours", 0.3),
+    "thorax_rotation": _degrees(4.0, 1.6, 0.5, 0.0, "ours", 0.0),
+    "trunk_lean": _degrees(3.5, 2.5, 0.8, 0.0, "ours"),
+    "sway": Spread(0.022, 0.006, 0.002, 0.0, "Boulic 1990, 0.027; ours", 0.006),
+    "head_pitch": _degrees(3.0, 5.0, 2.5, 0.0, "ours"),
 }
 
-CADENCE = {"male": 2.00, "female": 2.12}
-"""Mean cadence [steps/s]: Öberg 1993."""
-STEP_LENGTH = {"male": 0.637, "female": 0.590}
-"""Mean step length [m]: Öberg 1993."""
-MEAN_LEG = {"male": 0.530 * 1.750, "female": 0.530 * 1.638}
-SPEED_SPREAD = Spread(0.0, 0.112, 0.035)
-"""Of the logarithm of speed, at a given length of leg."""
-RATIO_SPREAD = Spread(0.0, 0.056, 0.015)
-"""Of the logarithm of step length over cadence, at a given length of leg."""
-STEP_TIME_VARIATION = 0.02
-STEP_LENGTH_VARIATION = 0.03
+CADENCE: dict[Sex, float] = {"male": 2.00, "female": 2.12}
+"""Mean [steps/s]: Öberg 1993."""
+STEP_LENGTH: dict[Sex, float] = {"male": 0.637, "female": 0.590}
+"""Mean [m]: Öberg 1993."""
+MEAN_LEG: dict[Sex, float] = {"male": 0.928, "female": 0.868}
+"""Legs [m] of the mean statures: step lengths go with the leg, cadences with one over its root, as of a pendulum."""
+SPEED = Spread(0.0, 0.112, 0.035, 0.0, "Öberg 1993; Menz 2004")
+"""Of the logarithm of speed, at a given leg; half of it is cadence and half step length, as in Boulic 1990."""
+WALK_RATIO = Spread(0.0, 0.056, 0.015, 0.0, "Öberg 1993; Menz 2004")
+"""Of the logarithm of step length over cadence, at a given leg."""
+STEP_TIME_VARIATION, STEP_LENGTH_VARIATION = 0.022, 0.035
+"""Coefficients of variation from step to step: Hausdorff 1996, Beauchet 2009."""
 
 
 def sample_gait(rng: np.random.Generator, sex: Sex, leg: float) -> Gait:
     """The habits of a person with legs of a length [m]."""
-    speed, ratio = SPEED_SPREAD.person(rng), RATIO_SPREAD.person(rng)
+    speed, ratio = SPEED.person(rng), WALK_RATIO.person(rng)
     scale = leg / MEAN_LEG[sex]
     return Gait(
         cadence=float(CADENCE[sex] * np.exp((speed - ratio) / 2) / np.sqrt(scale)),
@@ -152,7 +175,7 @@ def sample_gait(rng: np.random.Generator, sex: Sex, leg: float) -> Gait:
 
 def sample_walk(gait: Gait, rng: np.random.Generator) -> Gait:
     """The gait as it is on one walk of the person whose habits are `gait`."""
-    speed, ratio = SPEED_SPREAD.walk(0.0, rng), RATIO_SPREAD.walk(0.0, rng)
+    speed, ratio = SPEED.walk(0.0, rng), WALK_RATIO.walk(0.0, rng)
     return replace(
         gait,
         cadence=float(gait.cadence * np.exp((speed - ratio) / 2)),
@@ -161,13 +184,9 @@ def sample_walk(gait: Gait, rng: np.random.Generator) -> Gait:
     )
 
 
-def _normal(rng: np.random.Generator) -> float:
-    """A normal number; what lies beyond 2.5 deviations is drawn again, so that nobody is a caricature."""
+def bounded_normal(rng: np.random.Generator) -> float:
+    """A number with mean 0 and deviation 1, normal but for its tails: nobody is a caricature."""
     while True:
         value = float(rng.normal())
-        if abs(value) <= 2.5:
-            return value
-
-
-GAIT_FIELDS = tuple(field.name for field in fields(Gait))
-"""Names of the habits, in the order of `Gait`."""
+        if abs(value) <= TAIL:
+            return value / TAIL_DEVIATION
