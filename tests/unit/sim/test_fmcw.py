@@ -238,6 +238,22 @@ def test_motion_between_transmitters_is_compensated_for_the_velocity_that_is_see
     assert abs(np.rad2deg(np.arctan2(aliased[1], aliased[0])) - 20.0) > 5.0
 
 
+@pytest.mark.parametrize(
+    ("masks", "loops", "samples"), [((1, 2, 4), 20, 200), ((1, 4), 32, 256), ((1,), 64, 128), ((5,), 16, 256)]
+)
+def test_other_arrays_and_sizes(masks, loops, samples):
+    text = (DIRECTORY / "walking_10fps.cfg").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("chirpCfg")]
+    lines += [f"chirpCfg {index} {index} 0 0 0 0 0 {mask}" for index, mask in enumerate(masks)]
+    text = "\n".join(lines).replace("frameCfg 0 2 32", f"frameCfg 0 {len(masks) - 1} {loops}")
+    profile = parse_profile(text.replace("60.00 1 256 5000", f"60.00 1 {samples} 5000"), "other")
+    found = strongest(radar(profile).observe(point(3.3, 15.0, 6.0, speed=-1.1)))
+    assert np.linalg.norm(found[:3]) == pytest.approx(3.3, abs=0.5 * profile.range_step + 0.005)
+    assert found[Column.DOPPLER] == pytest.approx(doppler_axis(profile, -1.1), abs=0.5 * profile.doppler_step)
+    assert np.rad2deg(np.arctan2(found[1], found[0])) == pytest.approx(15.0, abs=2.0)
+    assert np.rad2deg(np.arcsin(found[2] / 3.3)) == pytest.approx(6.0 if 2 in masks else 0.0, abs=2.0)
+
+
 def test_what_stands_still_is_removed_unless_the_profile_keeps_it():
     still = point(3.0, speed=0.0)
     assert len(radar().observe(still).points) == 0

@@ -57,8 +57,8 @@ LOG_NOISE_BIAS_DB = 10.0 * np.euler_gamma / math.log(10.0)
 """By how much the mean log power of noise lies below its mean power; reported SNRs are higher by that."""
 
 # Virtual array of the ISK: where a transmitter (chirpCfg mask) puts its row of four receivers, to the right and up
-# [half wavelengths]. TX1 and TX3 side by side make eight antennas of azimuth, TX2 sits above their middle. A beam of
-# several transmitters is taken to come from the first.
+# [half wavelengths; of the middle frequency here, of 62 GHz on the board]. TX1 and TX3 side by side make eight antennas
+# of azimuth, TX2 sits above their middle. A beam of several transmitters is taken to come from the first.
 TRANSMITTERS = {1: (0, 0), 2: (2, 1), 4: (4, 0)}
 AZIMUTH_FFT = 64
 MAX_POINTS = 500
@@ -187,7 +187,7 @@ class FmcwRadar:
         self._clutter = _clutter(self._effects.clutter, profile, self._rng)
         self._array = _Array.of(profile)
         self._wavelength = SPEED_OF_LIGHT / profile.centre_frequency
-        chirps = profile.loops * len(profile.tx_masks)
+        chirps = profile.loops * profile.num_tx
         self._chirp_times = (np.arange(chirps) - (chirps - 1) / 2) * profile.chirp_period
         samples = profile.num_adc_samples
         self._sample_times = (np.arange(samples) - (samples - 1) / 2) / profile.sample_rate
@@ -290,7 +290,7 @@ class FmcwRadar:
         lengths = 2.0 * distance[:, None] + rng.exponential(room.reach, shape)
         rates = rate[:, None] + np.linalg.norm(scatterers.velocities, axis=1)[:, None] * rng.uniform(-1.0, 1.0, shape)
         tones = np.rint(lengths * profile.slope / SPEED_OF_LIGHT / profile.sample_rate * profile.num_adc_samples)
-        shifts = np.rint(rates / self._wavelength * profile.chirp_period * len(profile.tx_masks) * profile.loops)
+        shifts = np.rint(rates / self._wavelength * profile.chirp_period * len(self._chirp_times))
         cells = (shifts.astype(np.intp) % profile.loops) * profile.num_adc_samples + tones.astype(np.intp)
         heard = tones < profile.num_adc_samples
         powers = np.broadcast_to(power[:, None] / DIFFUSE_SAMPLES, shape)
