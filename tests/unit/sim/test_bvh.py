@@ -124,7 +124,8 @@ def test_feet_stay_on_the_floor(tmp_path: Path) -> None:
     motion = load_bvh(path, sample_person(2))
     soles = sole_heights(motion.frames, motion.person.stature)
     assert soles.min() > -1e-9
-    assert np.median(soles) < 0.005
+    assert np.quantile(soles, 0.3) < 0.001
+    assert soles.max() < 0.06  # a stiff leg swings the foot up
 
 
 def test_a_short_clip_walks_on_and_says_what_is_repetition(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def joints() -> np.ndarray:
         ("RHip", "hip right"),
         ("SHOULDERLEFT", "shoulder left"),
         ("mixamorig:LeftUpLeg", "upleg left"),
+        ("K4ABT_JOINT_SPINE_NAVEL", "spinenavel"),
+        ("JointType_HandTipRight", "handtip right"),
         ("HEad", "head"),
         ("Spine1", "spine1"),
     ],
@@ -178,6 +180,7 @@ def test_each_skeleton_is_recognised(names: list[str], skeleton: object) -> None
 def test_every_table_holds_what_cannot_be_placed_from_others() -> None:
     for skeleton in SKELETONS:
         recognise(list(skeleton.joints))
+    assert sorted(K4ABT.joints.values()) == list(Joint)
 
 
 def test_a_missing_joint_is_named_and_a_misspelt_one_is_guessed() -> None:

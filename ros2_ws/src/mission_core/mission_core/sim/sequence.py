@@ -39,9 +39,9 @@ CUTOFF = 6.0
 movement of walking below it."""
 NOISY = 0.004
 """Movement above the cutoff from which on it counts as noise [m], root mean square of the median joint."""
-FLOOR = 0.5
-"""Quantile of the heights of the lower sole that is the floor: most of the time one foot stands flat; moments at which
-a capture's foot, which cannot bend, or its noise dips lower are not the floor."""
+FLOOR = 0.3
+"""Quantile of the heights of the lower sole that is the floor: at least so much of the time, in running too, one foot
+rests; moments at which a capture's foot, which cannot bend, or its noise dips lower are not the floor."""
 SEAM = 0.2
 """Time over which one stride is blended into the next [s]."""
 MIN_CYCLE = 0.6
@@ -413,7 +413,7 @@ def _seed_of(person_id: str) -> int:
 
 def _smoothed(joints: Float64Array, fps: float) -> Float64Array:
     """Joints (T, 32, 3) without noise above the cutoff; unchanged where there is hardly any."""
-    if fps < 3 * CUTOFF:
+    if fps < 2.5 * CUTOFF:
         return joints
     smooth: Float64Array = sosfiltfilt(butter(2, CUTOFF, fs=fps, output="sos"), joints, axis=0)
     noise = np.sqrt(((joints - smooth) ** 2).sum(axis=-1).mean(axis=0))

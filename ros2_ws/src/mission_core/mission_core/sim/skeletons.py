@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mission_core.camera.skeleton import JOINT_NAMES, Joint
+from mission_core.camera.skeleton import Joint
 from mission_core.errors import ConfigurationError
 from mission_core.sim.cohort import LENGTHS
 from mission_core.sim.posture import BALL, CHEST, CLAVICLE, HEAD_PLACES, NAVEL, NECK
@@ -143,7 +143,8 @@ def simplified(name: str) -> str:
 
     Sides may be written left, Left, LEFT, l or L, before or behind the name.
     """
-    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name.rsplit(":", 1)[-1])
+    name = re.sub(r"^(.*:|K4ABT_JOINT_|JointType_)", "", name)
+    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name)
     words = [word.lower() for word in words]
     side = next((side for side in ("left", "right") if side in words or side[0] in words), "")
     base = "".join(word for word in words if word not in (side, side[:1]))
@@ -325,6 +326,3 @@ def _along(places: Sequence[Float64Array], share: float) -> Float64Array:
     piece = int(np.clip(np.searchsorted(walked, share * walked[-1]) - 1, 0, len(steps) - 1))
     rest = (share * walked[-1] - walked[piece]) / max(steps[piece], 1e-9)
     return _between(places[piece], places[piece + 1], rest)
-
-
-assert set(K4ABT.joints.values()) == {Joint[name] for name in JOINT_NAMES}
