@@ -188,6 +188,11 @@ def test_a_missing_joint_is_named_and_a_misspelt_one_is_guessed() -> None:
         recognise(["KneLeft" if name == "KneeLeft" else name for name in KINECT_V2_NAMES])
 
 
+def test_a_joint_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"same name \['KneeLeft', 'knee_left'\]"):
+        recognise([*KINECT_V2_NAMES, "knee_left"])
+
+
 def test_names_of_no_skeleton_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"no known joint.*SMPL"):
         recognise([str(i) for i in range(24)])

@@ -83,6 +83,8 @@ K4ABT = Skeleton(
         }
     ),
 )
+# Its Neck is far above the shoulders: in the Kinect recordings of MARS, SpineShoulder is where our NECK is (0.33 of the
+# stature above the hips, ours 0.31, Neck 0.38), and our HEAD, at the base of the skull, is half the way from there.
 KINECT_V2 = Skeleton(
     "Kinect v2 (25)",
     _table(
@@ -158,7 +160,7 @@ def recognise(names: Sequence[str]) -> Skeleton:
     """The skeleton that has most of these joint names; of several the smallest.
 
     Raises:
-        ConfigurationError: if none has, or joints that cannot be placed from others are missing.
+        ConfigurationError: if none has, joints that cannot be placed from others are missing, or one is there twice.
     """
     own = {simplified(name) for name in names}
 
@@ -172,6 +174,9 @@ def recognise(names: Sequence[str]) -> Skeleton:
         raise ConfigurationError(
             f"no known joint among the names {list(names)[:6]}: expected those of one of {known}; rename the joints"
         )
+    twice = [name for name in names if [*map(simplified, names)].count(simplified(name)) > 1]
+    if any(simplified(name) in best.joints for name in twice):
+        raise ConfigurationError(f"joints of the same name {twice}: expected each joint once; rename or remove them")
     missing = [joint for joint in NEEDED if joint not in found]
     if missing or not found.intersection(HEADS):
         words = [_words_for(joint, best, names) for joint in missing]
@@ -218,7 +223,8 @@ def complete(joints: Float64Array, names: Sequence[str]) -> Float64Array:
         names: of the J joints, in their order.
 
     Returns:
-        (T, 32, 3) in the same unit and axes. Joints of the source are taken over as they are.
+        (T, 32, 3) in the same unit and axes. Joints of the source are taken over as they are, but for a head that is
+        not where ours is (`Skeleton.head`).
 
     Raises:
         ConfigurationError: if the names are of no known skeleton.
@@ -226,11 +232,10 @@ def complete(joints: Float64Array, names: Sequence[str]) -> Float64Array:
     skeleton = recognise(names)
     source = {simplified(name): joints[:, i] for i, name in enumerate(names)}
     result = np.full((len(joints), NUM_JOINTS, 3), np.nan)
-    known = np.zeros(NUM_JOINTS, dtype=bool)
+    given = np.zeros(NUM_JOINTS, dtype=bool)
     for name, joint in skeleton.joints.items():
         if name in source:
-            result[:, joint], known[joint] = source[name], True
-    given = known.copy()
+            result[:, joint], given[joint] = source[name], True
     if given[Joint.NECK] and given[Joint.HEAD]:
         result[:, Joint.HEAD] = _between(result[:, Joint.NECK], result[:, Joint.HEAD], skeleton.head)
     stature = stature_of(result)
