@@ -25,8 +25,10 @@ from mission_core.types import Float32Array, Float64Array, Int32Array
 
 NUM_SAMPLES = 400
 STRAIGHT = 0.2  # sine of the bend below which a limb counts as straight, and turns with what it hangs on
+ACROMION = 0.017  # above the centre of the shoulder joint [stature]
 FITTINGS = 6  # rounds in which the girths are approached
 DENSITY = 985.0  # of a body with half-filled lungs [kg/m^3], from which mass tells the weight phenotype
+_SIDES = ("LEFT", "RIGHT")
 YOUNG, OLD = 25.0, 90.0  # years of MakeHuman's shapes "young" and "old"
 
 
@@ -69,6 +71,7 @@ class Body:
         person: whose body it is.
         rest: (V, 3) the mesh in the rest pose [m], x forward, y left, z up.
         rest_joints: (32, 3) joints of the rest pose [m].
+        weights: (V, len(Segment)) skinning weights, rows sum to 1.
         faces: (F, 3) int32, counter-clockwise from outside.
         parts: (V,) uint8, a Part for each vertex.
         along: (V,) where on its limb a vertex lies: 0 shoulder or hip, 1 elbow or knee, 2 wrist or ankle, 3 tip; on
@@ -79,17 +82,17 @@ class Body:
         self.person = person
         table = shapes()
         self.faces: Int32Array = table.faces
-        self._weights = table.weights
+        self.weights = table.weights
         vertices, joints = _phenotype(person)
         self.rest, self.rest_joints = _fitted(person, vertices, joints, table.faces, table.weights)
         self.along = _along(self.rest, self.rest_joints, table.weights)
         self.parts = _parts(self.rest, self.rest_joints, table.weights, table.eyes)
         self._rest_frames = _frames(self.rest_joints[None])
-        self._skin = _skinning(self.rest, table.weights)
+        self._skin = skinning(self.rest, table.weights)
 
     def vertices(self, joints: Float64Array) -> Float32Array:
         """The mesh (T, V, 3) [m] at joints (T, 32, 3) [m], in the frame of the joints."""
-        return _skinned(self._skin, self.transforms(joints)).astype(np.float32)
+        return skinned(self._skin, self.transforms(joints)).astype(np.float32)
 
     def transforms(self, joints: Float64Array) -> Float64Array:
         """Affine transforms (T, segments, 3, 4) from the rest pose to joints (T, 32, 3) [m]."""
@@ -114,11 +117,11 @@ class Body:
         cofactors = np.stack([np.cross(linear[..., (i + 1) % 3, :], linear[..., (i + 2) % 3, :]) for i in range(3)], -2)
         turned = np.einsum("tvij,vj->tvi", cofactors, vectors)  # areas turn and grow with the cofactors
         areas = np.linalg.norm(turned, axis=-1)
-        return Surface(_skinned(skin, transforms), turned / areas[..., None], areas)
+        return Surface(skinned(skin, transforms), turned / areas[..., None], areas)
 
     def girths(self) -> dict[str, float]:
         """What tapes read on the rest mesh [m], by the names of the person's girths; means of left and right."""
-        return _girths(self.rest, self.faces, _chains(self.rest_joints), self._weights)
+        return _girths(self.rest, self.faces, _chains(self.rest_joints), self.weights)
 
     @cached_property
     def _incidence(self) -> csr_matrix:
@@ -134,20 +137,20 @@ class Body:
         normals = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         chosen, nearest = _spread(self.rest, normals, NUM_SAMPLES)
         size = np.bincount(nearest, patch, len(chosen))
-        weights = self._weights[chosen]
-        return normals[chosen] * size[:, None], _skinning(self.rest[chosen], weights), weights
+        weights = self.weights[chosen]
+        return normals[chosen] * size[:, None], skinning(self.rest[chosen], weights), weights
 
 
 # --- posing ----------------------------------------------------------------------------------------------------------
 
 
-def _skinning(rest: Float64Array, weights: Float64Array) -> csr_matrix:
+def skinning(rest: Float64Array, weights: Float64Array) -> csr_matrix:
     """Matrix (V, 4 * segments) that turns transforms of segments into positions of vertices."""
     homogeneous = np.concatenate((rest, np.ones((len(rest), 1))), axis=1)
     return csr_matrix((weights[:, :, None] * homogeneous[:, None]).reshape(len(rest), -1))
 
 
-def _skinned(skin: csr_matrix, transforms: Float64Array) -> Float64Array:
+def skinned(skin: csr_matrix, transforms: Float64Array) -> Float64Array:
     """Positions (T, V, 3) from transforms (T, segments, 3, 4)."""
     count = len(transforms)
     stacked = transforms.transpose(1, 3, 0, 2).reshape(-1, 3 * count)
@@ -166,88 +169,93 @@ def _frames(joints: Float64Array) -> tuple[Float64Array, Float64Array, Float64Ar
     origins = np.zeros((count, len(Segment), 3))
     sizes = np.ones((count, len(Segment), 3))
 
-    def put(segment: Segment, origin: Float64Array, frame: Float64Array, size: Sequence[Float64Array | float]) -> None:
+    def put(
+        segment: Segment | list[Segment], origin: Float64Array, frame: Float64Array, *size: Float64Array | float
+    ) -> None:
         frames[:, segment], origins[:, segment] = frame, origin
         for axis, value in enumerate(size):
             sizes[:, segment, axis] = value
 
-    at = {joint: joints[:, joint] for joint in Joint}
-    hips = (at[Joint.HIP_LEFT] + at[Joint.HIP_RIGHT]) / 2
-    shoulders = (at[Joint.SHOULDER_LEFT] + at[Joint.SHOULDER_RIGHT]) / 2
-    ears = (at[Joint.EAR_LEFT] + at[Joint.EAR_RIGHT]) / 2
-    across_hips = at[Joint.HIP_LEFT] - at[Joint.HIP_RIGHT]
-    across_shoulders = at[Joint.SHOULDER_LEFT] - at[Joint.SHOULDER_RIGHT]
-    across_head = at[Joint.EAR_LEFT] - at[Joint.EAR_RIGHT]
+    def pair(name: str) -> Float64Array:  # (T, 2, 3): left, right
+        return joints[:, [Joint[f"{name}_{side}"] for side in _SIDES]]
+
+    def both(name: str) -> list[Segment]:
+        return [Segment[f"{name}_{side}"] for side in _SIDES]
+
+    hip, shoulder, ear, eye = pair("HIP"), pair("SHOULDER"), pair("EAR"), pair("EYE")
+    hips, shoulders, ears = hip.mean(axis=1), shoulder.mean(axis=1), ear.mean(axis=1)
+    across_hips, across_shoulders, across_head = (ends[:, 0] - ends[:, 1] for ends in (hip, shoulder, ear))
     trunk = _length(shoulders - hips)
-    pelvis = _frame(across_hips, at[Joint.SPINE_NAVEL] - at[Joint.PELVIS])  # columns left, up, forward
-    chest = _frame(across_shoulders, at[Joint.NECK] - at[Joint.SPINE_NAVEL])
-    put(Segment.PELVIS, hips, pelvis, (1.0, trunk, 1.0))
-    put(Segment.CHEST, shoulders, chest, (1.0, trunk, 1.0))
+    pelvis = _frame(across_hips, joints[:, Joint.SPINE_NAVEL] - joints[:, Joint.PELVIS])  # columns left, up, forward
+    chest = _frame(across_shoulders, joints[:, Joint.NECK] - joints[:, Joint.SPINE_NAVEL])
     neck = ears - shoulders
-    put(Segment.NECK, shoulders, _frame(neck, _unit(across_shoulders) + _unit(across_head)), (_length(neck),))
-    gaze = (at[Joint.NOSE] + at[Joint.EYE_LEFT] + at[Joint.EYE_RIGHT]) / 3 - ears
-    put(Segment.HEAD, ears, _frame(across_head, gaze), ())
+    gaze = (joints[:, Joint.NOSE] + eye.sum(axis=1)) / 3 - ears
+    put(Segment.PELVIS, hips, pelvis, 1.0, trunk)
+    put(Segment.CHEST, shoulders, chest, 1.0, trunk)
+    put(Segment.NECK, shoulders, _frame(neck, _unit(across_shoulders) + _unit(across_head)), _length(neck))
+    put(Segment.HEAD, ears, _frame(across_head, gaze))
 
-    for side in ("LEFT", "RIGHT"):
+    chest, pelvis, trunk = chest[:, None], pelvis[:, None], trunk[:, None]
+    elbow, wrist = pair("ELBOW"), pair("WRIST")
+    upper, lower, hand = elbow - shoulder, wrist - elbow, pair("HANDTIP") - wrist
+    swing = _carried(chest, upper, -chest[..., 0])
+    hinge = _axis(upper, lower) + STRAIGHT * swing
+    palm = _axis(hand, pair("THUMB") - wrist) + STRAIGHT * _unit(hinge)
+    put(both("SHOULDER"), shoulders[:, None], chest, _length(across_shoulders)[:, None], trunk)
+    put(both("UPPER_ARM"), shoulder, _frame(upper, swing), _length(upper))
+    put(both("ELBOW"), shoulder, _frame(upper, hinge), _length(upper))
+    put(both("FOREARM"), elbow, _frame(lower, hinge), _length(lower))
+    put(both("WRIST"), elbow, _frame(lower, palm), _length(lower))
+    put(both("HAND"), wrist, _frame(hand, palm), *[_length(hand)] * 3)
 
-        def joint(name: str, side: str = side) -> Float64Array:
-            return at[Joint[f"{name}_{side}"]]
-
-        def segment(name: str, side: str = side) -> Segment:
-            return Segment[f"{name}_{side}"]
-
-        shoulder, elbow, wrist, tip = joint("SHOULDER"), joint("ELBOW"), joint("WRIST"), joint("HANDTIP")
-        upper, lower, hand = elbow - shoulder, wrist - elbow, tip - wrist
-        swing = _carried(chest, upper, -chest[..., 0])
-        hinge = _axis(upper, lower) + STRAIGHT * swing
-        palm = _axis(hand, joint("THUMB") - wrist) + STRAIGHT * _unit(hinge)
-        put(segment("SHOULDER"), shoulders, chest, (_length(across_shoulders), trunk, 1.0))
-        put(segment("UPPER_ARM"), shoulder, _frame(upper, swing), (_length(upper),))
-        put(segment("ELBOW"), shoulder, _frame(upper, hinge), (_length(upper),))
-        put(segment("FOREARM"), elbow, _frame(lower, hinge), (_length(lower),))
-        put(segment("WRIST"), elbow, _frame(lower, palm), (_length(lower),))
-        put(segment("HAND"), wrist, _frame(hand, palm), [_length(hand)] * 3)
-
-        hip, knee, ankle, foot = joint("HIP"), joint("KNEE"), joint("ANKLE"), joint("FOOT")
-        thigh, shank, sole = knee - hip, ankle - knee, foot - ankle
-        swing = _carried(pelvis, thigh, pelvis[..., 0])
-        hinge = _axis(thigh, shank) + 2 * STRAIGHT * swing
-        toes = -_axis(shank, sole) + STRAIGHT * _unit(hinge)
-        put(segment("THIGH"), hip, _frame(thigh, swing), (_length(thigh),))
-        put(segment("KNEE"), hip, _frame(thigh, hinge), (_length(thigh),))
-        put(segment("SHANK"), knee, _frame(shank, hinge), (_length(shank),))
-        put(segment("CALF"), knee, _frame(shank, toes), (_length(shank),))
-        put(segment("FOOT"), ankle, _frame(sole, toes), (_length(sole),))
+    knee, ankle = pair("KNEE"), pair("ANKLE")
+    thigh, shank, sole = knee - hip, ankle - knee, pair("FOOT") - ankle
+    swing = _carried(pelvis, thigh, pelvis[..., 0])
+    hinge = _axis(thigh, shank) + 2 * STRAIGHT * swing
+    toes = -_axis(shank, sole) + STRAIGHT * _unit(hinge)
+    put(both("THIGH"), hip, _frame(thigh, swing), _length(thigh))
+    put(both("KNEE"), hip, _frame(thigh, hinge), _length(thigh))
+    put(both("SHANK"), knee, _frame(shank, hinge), _length(shank))
+    put(both("CALF"), knee, _frame(shank, toes), _length(shank))
+    put(both("FOOT"), ankle, _frame(sole, toes), _length(sole))
     return frames, origins, sizes
 
 
 def _length(vectors: Float64Array) -> Float64Array:
-    return np.linalg.norm(vectors, axis=-1)
+    return np.sqrt(np.einsum("...i,...i", vectors, vectors))
 
 
 def _unit(vectors: Float64Array) -> Float64Array:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return vectors / np.maximum(_length(vectors), 1e-9)[..., None]
+
+
+def _cross(first: Float64Array, second: Float64Array) -> Float64Array:
+    """Cross product of the last axes; much faster than numpy's for few vectors."""
+    return first[..., _NEXT] * second[..., _LAST] - first[..., _LAST] * second[..., _NEXT]
+
+
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]
 
 
 def _axis(first: Float64Array, second: Float64Array) -> Float64Array:
     """Axis about which a joint between two bones bends; as long as the sine of the bend."""
-    return np.cross(_unit(first), _unit(second))
+    return _cross(_unit(first), _unit(second))
 
 
 def _frame(first: Float64Array, second: Float64Array) -> Float64Array:
-    """Orthonormal columns (T, 3, 3): along `first`, towards `second`, across both."""
+    """Orthonormal columns (..., 3, 3): along `first`, towards `second`, across both."""
     x = _unit(first)
-    y = _unit(second - (second * x).sum(axis=-1, keepdims=True) * x)
-    return np.stack((x, y, np.cross(x, y)), axis=-1)
+    y = _unit(second - np.einsum("...i,...i", second, x)[..., None] * x)
+    return np.stack((x, y, _cross(x, y)), axis=-1)
 
 
 def _carried(trunk: Float64Array, bone: Float64Array, vectors: Float64Array) -> Float64Array:
-    """Vectors (T, 3) of the trunk (frames left, up, forward) after the shortest turn from its down to the bone."""
+    """Vectors (..., 3) of the trunk (frames left, up, forward) after the shortest turn from its down to the bone."""
     down, bone = -trunk[..., 1], _unit(bone)
-    turn = np.cross(down, bone)
-    cosine = (down * bone).sum(axis=-1, keepdims=True)
-    once = np.cross(turn, vectors)
-    return vectors + once + np.cross(turn, once) / np.maximum(1.0 + cosine, 0.05)
+    turn = _cross(down, bone)
+    cosine = np.einsum("...i,...i", down, bone)[..., None]
+    once = _cross(turn, vectors)
+    return vectors + once + _cross(turn, once) / np.maximum(1.0 + cosine, 0.05)
 
 
 # --- shape -----------------------------------------------------------------------------------------------------------
@@ -272,7 +280,6 @@ def _phenotype(person: Person) -> tuple[Float64Array, Float64Array]:
 
 _ARM = ("UPPER_ARM", "ELBOW", "FOREARM", "WRIST", "HAND")
 _LEG = ("THIGH", "KNEE", "SHANK", "CALF", "FOOT")
-_SIDES = ("LEFT", "RIGHT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +312,8 @@ def _chains(joints: Float64Array) -> list[_Chain]:
     trunk = _Chain(
         (Segment.PELVIS, Segment.CHEST, Segment.SHOULDER_LEFT, Segment.SHOULDER_RIGHT),
         np.stack((hips, shoulders)),
-        {"hip": -0.03, "waist": 0.36, "chest": 0.74},
-        ((-0.03, ("hip",)), (0.36, ("waist",)), (0.74, ("chest",)), (1.05, ("chest", "neck"))),
+        {"hip": -0.03, "waist": 0.34, "chest": 0.7},
+        ((-0.03, ("hip",)), (0.34, ("waist",)), (0.7, ("chest",)), (1.0, ("chest", "neck"))),
     )
     head = _Chain(
         (Segment.NECK, Segment.HEAD),
@@ -319,8 +326,8 @@ def _chains(joints: Float64Array) -> list[_Chain]:
         arm = _Chain(
             tuple(Segment[f"{name}_{side}"] for name in _ARM),
             corners(f"SHOULDER_{side}", f"ELBOW_{side}", f"WRIST_{side}", f"HANDTIP_{side}"),
-            {"upper_arm": 0.55, "forearm": 1.2, "wrist": 1.97},
-            ((0.0, ("upper_arm", "chest")), (0.55, ("upper_arm",)), (1.2, ("forearm",)), (1.97, ("wrist",)), (2.3, ())),
+            {"upper_arm": 0.6, "forearm": 1.2, "wrist": 1.97},
+            ((0.0, ("upper_arm", "chest")), (0.6, ("upper_arm",)), (1.2, ("forearm",)), (1.97, ("wrist",)), (2.3, ())),
         )
         leg = _Chain(
             tuple(Segment[f"{name}_{side}"] for name in _LEG),
@@ -395,6 +402,9 @@ def _proportioned(
         joints[Joint[f"ANKLE_{side}"]] = raised
         ball = raised + BALL * segments.foot * toward / np.linalg.norm(toward)
         joints[Joint[f"FOOT_{side}"]] = ball - (0.0, 0.0, 0.75 * segments.ankle_height)
+    for side in _SIDES:
+        # the skeleton's shoulder line is as high as the acromion (Drillis & Contini), anny's joint lies beneath it
+        joints[Joint[f"SHOULDER_{side}"], 2] += ACROMION * person.stature
     face = [Joint.HEAD, Joint.NOSE, Joint.EYE_LEFT, Joint.EAR_LEFT, Joint.EYE_RIGHT, Joint.EAR_RIGHT]
     places = HEAD_PLACES[:, [1, 2, 0]] * segments.head  # forward, left, up of the neck
     ears = joints[[Joint.EAR_LEFT, Joint.EAR_RIGHT]].mean(axis=0)
@@ -418,12 +428,17 @@ def _levels(vertices: Float64Array, chain: _Chain) -> tuple[Float64Array, Float6
     return nearest + (share if len(pieces) == 1 else ends), offset
 
 
+def chain_levels(vertices: Float64Array, joints: Float64Array) -> list[Float64Array]:
+    """Level (V,) of each vertex on trunk, head, left arm, left leg, right arm, right leg; see `Body.along`."""
+    return [_levels(vertices, chain)[0] for chain in _chains(joints)]
+
+
 def _along(vertices: Float64Array, joints: Float64Array, weights: Float64Array) -> Float64Array:
     """See `Body.along`: the level on the chain that moves a vertex most."""
     chains = _chains(joints)
     shares = np.stack([weights[:, list(chain.segments)].sum(axis=1) for chain in chains])
-    levels = np.stack([_levels(vertices, chain)[0] for chain in chains])
-    levels[1] = _levels(vertices, chains[0])[0]  # head and neck go on where the trunk ends
+    levels = np.stack(chain_levels(vertices, joints))
+    levels[1] = levels[0]  # head and neck go on where the trunk ends
     return np.take_along_axis(levels, shares.argmax(axis=0)[None], axis=0)[0]
 
 
@@ -453,12 +468,12 @@ def _parts(
     owner = np.array([_PARTS[stem] for stem in stems])
     shares = np.stack([weights[:, owner == part].sum(axis=1) for part in Part])
     parts = shares.argmax(axis=0).astype(np.uint8)
-    parts[(parts == Part.FACE) & _hairy(vertices, joints)] = Part.SCALP
+    parts[(parts == Part.FACE) & hairy(vertices, joints)] = Part.SCALP
     parts[eyes] = Part.EYES
     return parts
 
 
-def _hairy(vertices: Float64Array, joints: Float64Array) -> NDArray[np.bool_]:
+def hairy(vertices: Float64Array, joints: Float64Array) -> NDArray[np.bool_]:
     """Vertices of the head above the hairline: forehead, temples, round the ears, nape."""
     ears = joints[[Joint.EAR_LEFT, Joint.EAR_RIGHT]].mean(axis=0)
     forward = (vertices[:, 0] - ears[0]) / (joints[Joint.NOSE, 0] - ears[0])  # 1 at the nose
