@@ -23,11 +23,12 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from twin_clips import DURATIONS, SENSORS, WALKS, Clips, simulated
 
@@ -38,6 +39,7 @@ from mission_core.oracle import (
     equivalent_error,
     fit_spread,
     log_likelihood_ratios,
+    pair_ratios,
     recovered_share,
     shared_share,
 )
@@ -48,6 +50,8 @@ from mission_core.types import Float64Array
 GALLERY_CLIPS = 3
 TRIALS = 20  # of the 58 people's walks, drawn anew: what is uncertain is the people
 LARGE = 3000  # people whose parameters, not clips, tell how parameters spread
+PENALTIES = np.logspace(1, 6, 11)
+SHRINKAGE = 0.1  # of the covariance of estimates towards independence
 VISIBLE = 0.1  # share of variance from 20 s from which a parameter counts as visible to a sensor
 BODY = tuple(i for i, name in enumerate(PARAMETERS) if not hasattr(sample_person(0).gait, name))
 GAIT = tuple(i for i in range(len(PARAMETERS)) if i not in BODY)
@@ -69,6 +73,7 @@ def main() -> None:
     shares = {key: recovered_share(*estimate) for key, estimate in estimates.items()}
     print(f"{options.people} people to learn from, {len(PARAMETERS)} parameters, regressor: ridge on cues")
     print_shares(shares, spread)
+    print_achieved(clips, estimates)
     errors = {key: sensor_error(clips, key, *estimate, spread) for key, estimate in estimates.items()}
     print_ceilings(spread, errors, shares)
     if options.images:
@@ -94,14 +99,33 @@ def realised(person: Person, rng: np.random.Generator) -> Float64Array:
 # --- regressors ---------------------------------------------------------------------------------------------------
 
 
-def regressor() -> Pipeline:
-    """Ridge regression on standardised cues, its penalty chosen by leave-one-out."""
-    return make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        FunctionTransformer(np.clip, kw_args={"a_min": -4.0, "a_max": 4.0}),
-        RidgeCV(np.logspace(1, 5, 9)),
-    )
+class Regressor:
+    """Ridge regression on standardised cues; the penalty for each parameter serves people not learnt from best.
+
+    Args:
+        cues: (N, C) to learn from.
+        truth: (N, P).
+        owner: (N,) whose clips they are.
+    """
+
+    def __init__(self, cues: Float64Array, truth: Float64Array, owner: NDArray[np.int64]) -> None:
+        self._middle, self._scale = truth.mean(axis=0), truth.std(axis=0)
+        self._prepare = make_pipeline(
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            StandardScaler(),
+            FunctionTransformer(np.clip, kw_args={"a_min": -4.0, "a_max": 4.0}),
+        )
+        x, y = self._prepare.fit_transform(cues), (truth - self._middle) / self._scale
+        known, unknown = next(GroupKFold(4).split(x, groups=owner))
+        losses = [
+            np.square(Ridge(penalty).fit(x[known], y[known]).predict(x[unknown]) - y[unknown]).mean(axis=0)
+            for penalty in PENALTIES
+        ]
+        self._ridge = Ridge(PENALTIES[np.argmin(losses, axis=0)]).fit(x, y)
+
+    def __call__(self, cues: Float64Array) -> Float64Array:
+        """Parameters (N, P) by cues (N, C)."""
+        return self._middle + self._scale * self._ridge.predict(self._prepare.transform(cues))
 
 
 def out_of_fold(clips: Clips, key: Key) -> tuple[Float64Array, Float64Array]:
@@ -109,9 +133,7 @@ def out_of_fold(clips: Clips, key: Key) -> tuple[Float64Array, Float64Array]:
     cues, truth, owner = clips.cues[key], clips.truth[key], clips.owner[key]
     estimate = np.empty_like(truth)
     for known, unknown in GroupKFold(5).split(cues, groups=owner):
-        middle, scale = truth[known].mean(axis=0), truth[known].std(axis=0)
-        fitted = regressor().fit(cues[known], (truth[known] - middle) / scale)
-        estimate[unknown] = middle + scale * fitted.predict(cues[unknown])
+        estimate[unknown] = Regressor(cues[known], truth[known], owner[known])(cues[unknown])
     return truth, estimate
 
 
@@ -186,6 +208,47 @@ def print_ceilings(spread: Spread, errors: dict[Key, Error], shares: dict[Key, F
             of = [None if sensor is None else errors[sensor, seconds] for sensor in (query, gallery)]
             cells += [percent(interval) for interval in ceilings(spread, everything, *of)]
         print(f"| {query or 'exact'} | {gallery or 'exact'} | " + " | ".join(cells) + " |", flush=True)
+
+
+def print_achieved(clips: Clips, estimates: dict[Key, tuple[Float64Array, Float64Array]]) -> None:
+    """What the regressors' own estimates are worth: 58 population people at a time, the model fitted on the others."""
+    print("\nthe regressors themselves, on population people in groups of 58 whom they have not learnt from")
+    print("| query | gallery | " + " | ".join(f"{s:g} s: top-1 | top-5" for s in DURATIONS) + " |")
+    print("|---|---|" + "---|---|" * len(DURATIONS))
+    for query in (sensor for sensor in SENSORS if sensor != "camera"):
+        cells = []
+        for seconds in DURATIONS:
+            walks = [by_walk(clips, (sensor, seconds), estimates) for sensor in (query, "camera")]
+            ranks, truth = achieved(walks[0][:, 0], walks[1].mean(axis=1))
+            cells += [percent(bootstrap_cmc(ranks, truth, k)) for k in (1, 5)]
+        print(f"| {query} | camera, {WALKS} clips | " + " | ".join(cells) + " |", flush=True)
+
+
+def by_walk(clips: Clips, key: Key, estimates: dict[Key, tuple[Float64Array, Float64Array]]) -> Float64Array:
+    """(N, WALKS, P) estimates from the first clip of each walk."""
+    rows = estimates[key][1].reshape(len(np.unique(clips.owner[key])), -1, len(PARAMETERS))
+    return rows[:, :: rows.shape[1] // WALKS]
+
+
+def achieved(queries: Float64Array, entries: Float64Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks of the truth, and who it is, of estimates (N, P), (N, P) of the same N people by the two sensors."""
+    size = len(walkers())
+    ranks, truth = [], []
+    for first in range(0, len(queries) - size + 1, size):
+        tested = np.zeros(len(queries), bool)
+        tested[first : first + size] = True
+        sides = []
+        for values in (queries, entries):
+            middle, scale = values[~tested].mean(axis=0), values[~tested].std(axis=0)
+            sides.append((values - middle) / np.maximum(scale, 1e-9))
+        known = np.cov(np.concatenate([side[~tested] for side in sides], axis=1), rowvar=False)
+        known = (1 - SHRINKAGE) * known + SHRINKAGE * np.eye(len(known))
+        half = len(known) // 2
+        blocks = known[:half, :half], known[half:, half:], known[:half, half:]
+        scores = pair_ratios(sides[0][tested], sides[1][tested], *blocks)
+        ranks.append(ranks_of_truth(scores, np.arange(size)))
+        truth.append(np.arange(first, first + size))
+    return np.concatenate(ranks), np.concatenate(truth)
 
 
 def percent(interval: Interval) -> str:

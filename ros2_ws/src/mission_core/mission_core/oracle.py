@@ -150,9 +150,24 @@ def log_likelihood_ratios(
     entry_cov = between + within / clips + error(gallery_error, clips)
     centred = (queries - spread.mean) * unit
     entries = (gallery.mean(axis=1) - spread.mean) * unit
-    gain = np.linalg.solve(entry_cov, between).T
-    same = _log_density(centred[:, None] - (entries @ gain.T)[None], query_cov - gain @ between)
-    return same - _log_density(centred, query_cov)[:, None]
+    return pair_ratios(centred, entries, query_cov, entry_cov, between)
+
+
+def pair_ratios(
+    queries: Float64Array, entries: Float64Array, query_cov: Float64Array, entry_cov: Float64Array, cross: Float64Array
+) -> Float64Array:
+    """Scores (Q, G) of any two kinds of measurement of one person, jointly normal, mean 0.
+
+    Args:
+        queries: (Q, A).
+        entries: (G, B).
+        query_cov: (A, A).
+        entry_cov: (B, B).
+        cross: (A, B) covariance of a query and an entry of one person.
+    """
+    gain = np.linalg.solve(entry_cov, cross.T).T
+    same = _log_density(queries[:, None] - (entries @ gain.T)[None], query_cov - gain @ cross.T)
+    return same - _log_density(queries, query_cov)[:, None]
 
 
 def _log_density(values: Float64Array, covariance: Float64Array) -> Float64Array:

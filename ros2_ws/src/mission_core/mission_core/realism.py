@@ -16,7 +16,10 @@ from mission_core.types import Column, Float64Array, Points
 REACH = 0.9
 """Horizontal distance from the walker's place within which a moving point is taken to be of the walker [m]."""
 
-STATISTICS = ("count", "height", "width", "depth", "doppler_spread", "doppler_extreme", "speed")
+SAME_RANGE = 0.02
+"""Half of the finest step of range of the recordings [m]."""
+
+STATISTICS = ("count", "per_range", "height", "width", "depth", "doppler_spread", "doppler_extreme", "speed")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,8 @@ class WalkerStatistics:
 
     Attributes:
         range: (F,) distance of the walker [m].
-        values: by name (F,), NaN where a frame has too few points: `count` of points; standard deviations of `height`,
+        values: by name (F,), NaN where a frame has too few points: `count` of points; how many of
+            them there are `per_range` they lie at; standard deviations of `height`,
             `width` (lateral) and `depth` (along the line of sight) [m]; `doppler_spread`, standard deviation [m/s];
             `doppler_extreme`, the largest difference from the median [m/s]; `speed`, |median Doppler| [m/s].
         snr: (M,) of the points, with the fall over range taken out: what they would have at 2 m [dB].
@@ -118,6 +122,7 @@ def _frame_statistics(points: Points, place: Float64Array) -> tuple[float, ...]:
     middle = float(np.median(doppler))
     return (
         len(points),
+        len(points) / len(np.unique(np.round(np.linalg.norm(points[:, :3], axis=1) / SAME_RANGE))),
         float(points[:, Column.Z].std()),
         float((offset[:, 1] * ahead[0] - offset[:, 0] * ahead[1]).std()),
         float((offset @ ahead).std()),
