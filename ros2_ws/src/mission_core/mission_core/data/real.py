@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mission_core.errors import ConfigurationError
 from mission_core.geometry import ti_to_rep103
@@ -130,7 +129,7 @@ def load_mars(radar: Path, kinect: Path) -> Recording:
     Raises:
         ConfigurationError: a file cannot be read, or the two do not have equally many frames.
     """
-    rows, joints = _table(radar), _table(kinect).astype(np.float32)
+    rows, joints = _table(radar), _table(kinect)
     first = np.flatnonzero(np.diff(rows[:, 0], prepend=np.nan) != 0)
     if joints.shape != (len(first), 3 * KINECT_V2_JOINTS):
         raise ConfigurationError(
@@ -142,7 +141,7 @@ def load_mars(radar: Path, kinect: Path) -> Recording:
         np.arange(len(first)) * MARS_PERIOD,
         tuple(np.split(points, first[1:])),
         tuple(np.split(rows[:, 6].astype(np.float32), first[1:])),
-        joints=ti_to_rep103(joints.reshape(-1, 3, KINECT_V2_JOINTS).transpose(0, 2, 1)),
+        joints=ti_to_rep103(joints.reshape(-1, 3, KINECT_V2_JOINTS).transpose(0, 2, 1)).astype(np.float32),
     )
 
 
@@ -172,7 +171,7 @@ def _found(paths: list[Path], directory: Path) -> list[Path]:
     return paths
 
 
-def _points(xyz: NDArray[np.floating], doppler: NDArray[np.floating]) -> Points:
+def _points(xyz: Float32Array | Float64Array, doppler: Float32Array | Float64Array) -> Points:
     points = np.full((len(xyz), len(Column)), np.nan, np.float32)
     points[:, :3] = xyz
     points[:, Column.DOPPLER] = doppler
