@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: nothing, or things that do not go together were asked for.
     """
     if arguments.figure is not None:
-        from mission_core.figure import draw_instant
+        from mission_core.sim.figure import draw_instant
 
         draw_instant(arguments.figure, profile_path(arguments.profile), arguments.seed)
         print(f"wrote {arguments.figure}")

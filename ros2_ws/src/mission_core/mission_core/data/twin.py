@@ -6,21 +6,22 @@ part of a walk in which the sensor had the person; where that is too short there
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.data.following import Followed, Follower, longest_run
-from mission_core.data.takes import RadarTake, TakeInfo
+from mission_core.data.takes import CameraTake, RadarTake, TakeInfo
+from mission_core.models.reid.processing import body_frame
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_core.sim.fmcw import Observation, slow_time
 from mission_core.sim.path import Motion
 from mission_core.sim.rooms import Scenario
 from mission_core.sim.scatter import trails
-from mission_core.sim.view import RadarView, body_of
+from mission_core.sim.view import CameraView, RadarView, body_of
 from mission_core.types import NO_TRACK, Float64Array
 
 MAX_DISTANCE = 0.6  # of a track from the person it is taken to follow [m]: the tracker's body radius
@@ -102,6 +103,19 @@ def radar_takes(
     return takes
 
 
+def whole_take(
+    scenario: Scenario, info: TakeInfo, profile: RadarProfile, *, begin: float, start_ns: int = FIRST_NS
+) -> RadarTake:
+    """The take of one person from time `begin` [s] to the end, whether or not the tracker has them all the time."""
+    watch = RadarWatch(scenario, profile, start_ns=start_ns)
+    instants = list(watch.frames(scenario.duration))
+    joints = np.stack([instant.joints[0] for instant in instants])
+    track_id, _ = follow([instant.followed for instant in instants], joints)
+    late = [index for index, instant in enumerate(instants) if instant.t >= begin - 1e-9]
+    frames = [instants[index].followed for index in late]
+    return watch.follower.take(info, frames, None if track_id == NO_TRACK else track_id, joints[late])
+
+
 def follow(frames: Sequence[Followed], joints: Float64Array) -> tuple[int, slice]:
     """The track that was nearest to a person for the longest time without a break, and the frames of that time.
 
@@ -131,3 +145,46 @@ def slow_time_of(
     """Slow-time signal (S,) of a motion over `times` (T,) [s], at least 50 a second, of a radar on RADAR_MOUNT."""
     surface = body_of(motion.person).samples(motion.joints(times))
     return slow_time(trails([surface], times, RADAR_MOUNT, [seed]), carrier=carrier, prf=prf, seed=seed)
+
+
+# --- camera ----------------------------------------------------------------------------------------------------------
+
+MIN_VISIBLE = 0.6
+"""Share of a person that must be visible in a frame of their take."""
+
+
+def camera_takes(
+    scenario: Scenario, infos: Sequence[TakeInfo], *, start_ns: int = FIRST_NS, whole_frames: bool = False
+) -> list[CameraTake]:
+    """Takes of the people whom the camera saw whole for MIN_SECONDS at least; the others are missing.
+
+    Args:
+        scenario: that ends.
+        infos: of each person's take.
+        start_ns: time 0 on the camera's clock.
+        whole_frames: keep whole pictures.
+    """
+    view = CameraView(scenario)
+    times = np.arange(int(scenario.duration * view.fps)) / view.fps
+    takes = []
+    for index, info in enumerate(infos):
+        sights = [view.sight(index, t) for t in times.tolist()]
+        run = longest_run([s is not None and s.whole and s.visible >= MIN_VISIBLE for s in sights])
+        seen = [sight for sight in sights[run] if sight is not None]
+        if len(seen) / view.fps < MIN_SECONDS:
+            continue
+        own = times[run]
+        takes.append(
+            CameraTake(
+                info=replace(info, frames=len(seen)),
+                stamps_ns=start_ns + np.round(own * 1e9).astype(np.int64),
+                crops=np.stack([sight.crop for sight in seen]),
+                boxes=np.stack([sight.box for sight in seen]),
+                geometry=np.stack([sight.geometry for sight in seen]),
+                joints=body_frame(scenario.motions[index].joints(own)),
+                skeletons=np.stack([view.joints(index, t) for t in own.tolist()]),
+                masks=np.stack([sight.mask for sight in seen]),
+                images=np.stack([view.frame(t, 0).image for t in own.tolist()]) if whole_frames else None,
+            )
+        )
+    return takes

@@ -20,7 +20,7 @@ from mission_core.types import Float64Array
 
 Sensor = Literal["radar", "camera"]
 Scene = Literal["classroom", "corridor", "hall"]
-Route = Literal["straight", "stop-and-go", "side-by-side", "crossing", "endless", "in-place", "captured"]
+Route = Literal["straight", "stop-and-go", "side-by-side", "crossing", "endless", "activity", "captured"]
 
 SCENES: tuple[Scene, ...] = ("classroom", "corridor", "hall")
 ANGLES = (0.0, 15.0, 30.0, 45.0, 60.0)

@@ -1,28 +1,59 @@
 """What the two sensors see of a scenario, moment by moment: for the live simulated room and for data sets alike."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from mission_core.calibration import RADAR_MOUNT
+from mission_core.calibration import CAMERA_MOUNT, RADAR_MOUNT
+from mission_core.camera.people import touches_border
+from mission_core.camera.snippet import box_geometry, crop_region, finish_crop
+from mission_core.geometry import project, rep103_to_optical, room_to_sensor
 from mission_core.radar.profile import RadarProfile
 from mission_core.sim.body import Body
 from mission_core.sim.cohort import Person
 from mission_core.sim.fmcw import Effects, FmcwRadar, Observation, Wall
+from mission_core.sim.look import Dressed, sample_look
+from mission_core.sim.render import CAMERA, Figure, Region, Renderer, figures
 from mission_core.sim.rooms import Scenario, Scene
 from mission_core.sim.scatter import Scatterers, scatterers
-from mission_core.types import Mount
+from mission_core.sim.scene import Scene as Room
+from mission_core.types import (
+    CROP_HEIGHT,
+    CROP_WIDTH,
+    NUM_JOINTS,
+    CameraFrame,
+    CameraModel,
+    Float32Array,
+    Float64Array,
+    ImageArray,
+    Mount,
+)
+from mission_core.types import Body as SeenBody
 
 DIFFERENCE = 0.005  # half the interval over which targets' velocities are measured [s]
 
 EFFECTS: dict[Scene, Effects] = {
     "hall": Effects(frame_loss=0.003, point_loss=0.02),
-    "classroom": Effects(walls=(Wall((0.0, 1.0, 0.0), 4.5),), clutter=30, frame_loss=0.003, point_loss=0.02),
+    "classroom": Effects(walls=(Wall((0.0, -1.0, 0.0), 5.6),), clutter=30, frame_loss=0.003, point_loss=0.02),
     "corridor": Effects(
-        walls=(Wall((0.0, 1.0, 0.0), 4.0), Wall((0.0, -1.0, 0.0), 4.0)), clutter=10, frame_loss=0.003, point_loss=0.02
+        walls=(Wall((0.0, 1.0, 0.0), 4.3), Wall((0.0, -1.0, 0.0), 4.3)), clutter=10, frame_loss=0.003, point_loss=0.02
     ),
 }
-"""What each scene does to the radar: ghosts by the side walls, furniture, frames and points lost on the way."""
+"""What each scene does to the radar: ghosts by its side walls, furniture, frames and points lost on the way. The walls
+stand where `sim.scene` has them; those of the hall are too far away, the classroom's left one is of windows."""
+
+
+ROOMS = 6
+"""Different rooms of each scene; which one a scenario is in follows from its seed."""
+BYSTANDERS = 4
+NEAREST = 0.5  # of a joint that is drawn, ahead of the lens [m]
+JOINT_JITTER, JOINT_BIAS = 0.008, 0.012
+"""Deviation of a body tracker's joints from frame to frame, and of its constant error for each joint of a person [m].
+A choice; comparisons of the Azure Kinect with marker systems find errors of this order (e.g. Albert et al. 2020,
+Sensors 20:5104)."""
 
 
 @lru_cache(maxsize=8)
@@ -43,7 +74,7 @@ class RadarView:
     def __init__(self, scenario: Scenario, profile: RadarProfile, mount: Mount = RADAR_MOUNT) -> None:
         self.scenario = scenario
         self.mount = mount
-        self._radar = FmcwRadar(profile, mount, scenario.seed, effects=EFFECTS[scenario.scene])
+        self.radar = FmcwRadar(profile, mount, scenario.seed, effects=EFFECTS[scenario.scene])
 
     def targets(self, t: float) -> Scatterers:
         """What reflects at time t [s]."""
@@ -53,4 +84,156 @@ class RadarView:
 
     def observe(self, t: float) -> Observation:
         """The frame whose middle is at time t [s]; noise and losses are new with every call."""
-        return self._radar.observe(self.targets(t))
+        return self.radar.observe(self.targets(t))
+
+
+@lru_cache(maxsize=3 * ROOMS)
+def _room(scene: Scene, number: int, bystanders: int) -> Room:
+    return Room(scene, number, bystanders)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One person in one picture.
+
+    Attributes:
+        box: (4,) float32 x, y, width, height [pixel], hidden parts included; all 0 outside of the picture.
+        whole: all of the person is in the picture.
+        visible: share of the person that nobody stands before.
+        crop: (CROP_HEIGHT, CROP_WIDTH, 3) RGB as `snippet.crop` cuts it out of the whole picture.
+        mask: (CROP_HEIGHT, CROP_WIDTH) 255 where the crop shows the person.
+        geometry: (4,) as `box_geometry`.
+    """
+
+    box: Float32Array
+    whole: bool
+    visible: float
+    crop: ImageArray
+    mask: ImageArray
+    geometry: Float32Array
+
+
+class CameraView:
+    """A camera before a scenario. Frames count from time 0 at `fps`; the same frame is always the same picture.
+
+    Bystanders sit and stand about where there are people to be seen; a scenario of nobody is an empty room.
+
+    Args:
+        scenario: who moves; what they wear follows from the seeds of their walks.
+        camera: intrinsics.
+        mount: of the camera.
+        fps: frame rate [1/s].
+    """
+
+    def __init__(
+        self, scenario: Scenario, camera: CameraModel = CAMERA, mount: Mount = CAMERA_MOUNT, fps: float = 15.0
+    ) -> None:
+        self.scenario, self.camera, self.mount, self.fps = scenario, camera, mount, fps
+        room = _room(scenario.scene, scenario.seed % ROOMS, BYSTANDERS if scenario.motions else 0)
+        self._renderer = Renderer(camera, mount, room, scenario.seed)
+        self._dressed = [
+            Dressed(body_of(motion.person), sample_look(seed))
+            for motion, seed in zip(scenario.motions, scenario.seeds, strict=True)
+        ]
+        shape = (len(scenario.motions), NUM_JOINTS, 3)
+        self._bias = np.random.default_rng((scenario.seed, 0xB1A5)).normal(0.0, JOINT_BIAS, shape)
+
+    def frame(self, t: float, stamp_ns: int) -> CameraFrame:
+        """The picture at time t [s], with the bodies that a body tracker finds in it."""
+        shot = self._renderer.shoot(self._figures(t), self._number(t))
+        return CameraFrame(stamp_ns, shot.picture, self.camera, self._bodies(t, shot.boxes))
+
+    def sight(self, index: int, t: float) -> Sight | None:
+        """One of the people at time t [s], drawn without the rest of the picture; None where they are not in it."""
+        people = self._figures(t)
+        region = self._surroundings(_middle(people[index]))
+        if region is None:
+            return None
+        shot = self._renderer.shoot(people, self._number(t), region)
+        box = shot.boxes[index]
+        if not box.any():
+            return None
+        own = np.where(shot.mask == index + 1, np.uint8(255), np.uint8(0))
+        others = (shot.mask > 0) & (own == 0)
+        x, y, width, height = np.round(box).astype(int)
+        inside = np.s_[max(y - region[1], 0) : y + height - region[1], max(x - region[0], 0) : x + width - region[0]]
+        hidden = float(others[inside].sum()) / max(float((shot.mask[inside] > 0).sum()), 1.0)
+        mask = cv2.resize(_cut(own, box, region, cv2.BORDER_CONSTANT), (CROP_WIDTH, CROP_HEIGHT), interpolation=_AREA)
+        return Sight(
+            box=box,
+            whole=not touches_border(box, self.camera.width, self.camera.height),
+            visible=1.0 - hidden,
+            crop=finish_crop(_cut(shot.picture, box, region, cv2.BORDER_REPLICATE), (0, 0, 0, 0)),
+            mask=np.where(mask > 127, np.uint8(255), np.uint8(0)),
+            geometry=box_geometry(box, self.camera, self.mount),
+        )
+
+    def joints(self, index: int, t: float) -> Float32Array:
+        """What a body tracker says at time t [s] of one of the people: joints (32, 3) [m], optical frame."""
+        true = rep103_to_optical(room_to_sensor(self._motion_joints(index, t), self.mount))
+        rng = np.random.default_rng((self.scenario.seed, self._number(t), index, 0xB0D))
+        return (true + self._bias[index] + rng.normal(0.0, JOINT_JITTER, true.shape)).astype(np.float32)
+
+    def _number(self, t: float) -> int:
+        return round(t * self.fps)
+
+    def _motion_joints(self, index: int, t: float) -> Float64Array:
+        return self.scenario.motions[index].joints(np.array([t]))[0]
+
+    def _figures(self, t: float) -> list[Figure]:
+        at = np.array([t])
+        return [
+            figures(dressed, motion, at)[0]
+            for dressed, motion in zip(self._dressed, self.scenario.motions, strict=True)
+        ]
+
+    def _surroundings(self, joints: Float64Array) -> Region | None:
+        """A region of the picture with room for the crop of somebody with joints (32, 3), room frame."""
+        optical = rep103_to_optical(room_to_sensor(joints, self.mount))
+        if optical[:, 2].min() < NEAREST:
+            return None
+        pixels = project(optical, self.camera)
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        half_height = 0.75 * max(float(high[1] - low[1]), float(high[0] - low[0]) * CROP_HEIGHT / CROP_WIDTH)
+        centre, half = (low + high) / 2, np.array([0.8 * half_height, half_height])
+        left, top = (int(edge) for edge in np.maximum(np.floor(centre - half), 0.0))
+        right, bottom = (int(edge) for edge in np.ceil(centre + half))
+        right, bottom = min(right, self.camera.width), min(bottom, self.camera.height)
+        return (left, top, right, bottom) if left < right and top < bottom else None
+
+    def _bodies(self, t: float, boxes: Float32Array) -> tuple[SeenBody, ...]:
+        """What a body tracker tells of the people in the picture; joints outside of it or behind others are guesses."""
+        near = [float(self._motion_joints(index, t)[0, 0]) for index in range(len(boxes))]
+        bodies = []
+        for index, box in enumerate(boxes):
+            if not box.any():
+                continue
+            joints = self.joints(index, t)
+            pixels = project(joints, self.camera)
+            guessed = ~_within(pixels, np.array([0, 0, self.camera.width, self.camera.height], np.float32))
+            for other, place in enumerate(near):
+                if place < near[index]:
+                    guessed |= _within(pixels, boxes[other])
+            confidence = np.where(guessed, 1, 2).astype(np.uint8)  # the SDK never says 3 (high) either
+            bodies.append(SeenBody(index + 1, joints, confidence, box))
+        return tuple(bodies)
+
+
+_AREA = cv2.INTER_AREA
+
+
+def _middle(figure: Figure) -> Float64Array:
+    """Joints (32, 3) in the middle of the exposure."""
+    return figure.joints[len(figure.joints) // 2]
+
+
+def _within(pixels: Float32Array, box: Float32Array) -> NDArray[np.bool_]:
+    return np.all((pixels >= box[:2]) & (pixels < box[:2] + box[2:]), axis=-1)
+
+
+def _cut(image: ImageArray, box: Float32Array, region: Region, border: int) -> ImageArray:
+    """The crop region of a box out of an image of a region of the picture, what is missing filled up at the border."""
+    left, top, right, bottom = crop_region(box)
+    x0, y0, x1, y1 = max(left, region[0]), max(top, region[1]), min(right, region[2]), min(bottom, region[3])
+    patch = image[y0 - region[1] : y1 - region[1], x0 - region[0] : x1 - region[0]]
+    return np.asarray(cv2.copyMakeBorder(patch, y0 - top, bottom - y1, x0 - left, right - x1, border), np.uint8)
