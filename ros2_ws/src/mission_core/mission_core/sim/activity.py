@@ -284,7 +284,7 @@ def _jumping(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.
     flight = 2 * speed / GRAVITY
     off = np.deg2rad(-50.0)  # pitch of the feet as they leave the floor
     risen = float(body.ankle_over_floor(segments, np.array(off))[1])
-    high = upright + 0.75 * (risen - segments.ankle_height)
+    high = upright + 0.85 * (risen - segments.ankle_height) - 0.035  # knees not quite straight
     low = upright - skill.crouch * segments.leg
     pushing = 1.9 * (high - low) / speed
     # moments of one jump: stand, crouched, take-off, landing, caught, upright
@@ -297,7 +297,7 @@ def _jumping(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.
             (upright, 0.0, 0.0),
             (low, 0.0, 9.0),
             (high, speed, -GRAVITY),
-            (high - 0.01, -speed, -GRAVITY),
+            (high - 0.05, -speed, -GRAVITY),
             (upright - 0.7 * (upright - low), 0.0, 9.0),
             (upright, 0.0, 0.0),
         ],
@@ -328,7 +328,7 @@ def _jumping(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.
         landing = _smooth((air - 0.55) / 0.45) * (1.0 - _smooth((u - moments[3]) / 0.09))
         pitch[now] = off * rising + np.deg2rad(-22.0) * landing
         feet_x[now] = done + length * _smooth(air)
-        feet_lift[now] = 1.1 * skill.jump_height * (4 * air * (1 - air)) ** 1.5
+        feet_lift[now] = 1.25 * skill.jump_height * (4 * air * (1 - air)) ** 1.35
         down, swing = _smooth(u / moments[1]), _smooth((u - moments[1] + 0.20) / (pushing + 0.34))
         calm = 1.0 - _smooth((u - moments[3] + 0.1) / 0.75)
         arm[now] = calm * (np.deg2rad(-40.0) * down * (1 - swing) + np.deg2rad(105.0) * swing)

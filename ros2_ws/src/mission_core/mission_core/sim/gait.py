@@ -77,10 +77,10 @@ WALKING = Style(
         *((0.0, 21.0), (0.09, 0.0), (0.36, 0.0), (0.50, -15.0), (0.57, -37.0)),
         *((0.62, -58.0), (0.665, -68.0), (0.85, 0.0), (0.94, 19.0)),
     ),
-    knee=((0.0, 0.3), (0.15, 0.85), (0.29, 0.4), (0.40, 0.3), (0.60, 0.3), (0.90, 0.3)),
+    knee=((0.0, 0.3), (0.15, 0.85), (0.29, 0.4), (0.40, 0.3), (0.50, 0.6), (0.62, 1.3), (0.75, 0.8), (0.90, 0.3)),
     late=(0.74, 0.79, 1.10),
     contact=0.3,  # 0.87 m/s: Winter et al. 1990, Phys. Ther. 70:340-347
-    kick=0.035,
+    kick=0.055,
     behind=0.475,
     flies=False,
 )
@@ -133,7 +133,7 @@ class Walk(SampledMotion):
         self.path = path
         self.start = start
         self.gait = gait
-        self.footsteps, duration = _footsteps(path, gait, rng)
+        self.footsteps, duration = _footsteps(path, gait, style, rng)
         samples = round(duration * RATE) if path.closed else int(np.ceil(duration * RATE)) + 1
         rate = samples / duration if path.closed else RATE
         posture = _posture(person, gait, style, path, self.footsteps, np.arange(samples) / rate)
@@ -166,7 +166,7 @@ def _accelerated(limit: Float64Array) -> Float64Array:
     return np.sqrt(np.minimum.accumulate(energy - gained) + gained)
 
 
-def _footsteps(path: Path, gait: Gait, rng: np.random.Generator) -> tuple[Footsteps, float]:
+def _footsteps(path: Path, gait: Gait, style: Style, rng: np.random.Generator) -> tuple[Footsteps, float]:
     """The prints of a walk, and its duration [s]."""
     if path.closed:
         return _endless_footsteps(path, gait, rng)
@@ -194,8 +194,7 @@ def _footsteps(path: Path, gait: Gait, rng: np.random.Generator) -> tuple[Footst
         halts.append(0.0)
     times, prints = np.array(strikes), np.array(distances)
     if not path.standing:
-        middle = (prints[1:] + prints[:-1]) / 2
-        begin, end = np.interp((0.0, path.length), middle[1:-2], times[2:-2])
+        begin, end = np.interp((0.0, path.length), _pelvis_at_strikes(prints, style)[2:-2], times[2:-2])
         times, end = times - begin, end - begin
     return _prints(first, times, prints, np.array(lengths), np.array(halts), rng, gait), float(end)
 
@@ -278,8 +277,7 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
     """The walker's posture at the times t (T,)."""
     segments = person.segments
     index = np.arange(len(steps.strikes), dtype=np.float64)
-    middle = steps.distances - style.behind * np.diff(steps.distances, prepend=steps.distances[:1])
-    knots, phases, middles = _knots(steps, index, middle)
+    knots, phases, middles = _knots(steps, index, _pelvis_at_strikes(steps.distances, style))
     phase = PchipInterpolator(knots, phases)(t)  # [steps]
     progress = PchipInterpolator(knots, middles)(t)
     amplitude = _amplitude(steps, index)(phase)
@@ -335,6 +333,11 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
         head_yaw=0.7 * (path.at(progress + 0.5)[1] - heading),
         head_pitch=gait.head_pitch + zero,
     )
+
+
+def _pelvis_at_strikes(distances: Float64Array, style: Style) -> Float64Array:
+    """How far along the path [m] the pelvis is whenever a foot comes down on one of the prints at distances (K,)."""
+    return distances - style.behind * np.diff(distances, prepend=distances[:1])
 
 
 def _knots(

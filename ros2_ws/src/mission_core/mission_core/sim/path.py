@@ -16,7 +16,7 @@ from mission_core.sim.cohort import Person
 from mission_core.types import Float64Array
 
 SPACING = 0.02  # of the points that describe a path [m]
-ROUNDING = 0.15  # deviation of the Gaussian that rounds corners [m]
+CORNER, TURN = 0.30, 0.15  # deviations of the Gaussians that round corners and the ends of a lane [m]
 DIFFERENCE = 0.004  # half the interval of the central difference that gives velocities [s]
 RATE = 100.0  # of the table of a `SampledMotion` [1/s]
 
@@ -157,7 +157,7 @@ def route(waypoints: Sequence[Sequence[float]], *, standing: bool = False) -> Pa
     corners = np.array(waypoints, dtype=np.float64).reshape(-1, 2)
     if len(corners) < 2 or np.linalg.norm(np.diff(corners, axis=0), axis=1).sum() < 0.5:
         raise ConfigurationError(f"a path needs two waypoints and 0.5 m between them, got {waypoints}: move them apart")
-    return Path(_rounded(corners, closed=False), standing=standing)
+    return Path(_rounded(corners, CORNER, closed=False), standing=standing)
 
 
 def circle(centre: Sequence[float], radius: float) -> Path:
@@ -177,7 +177,7 @@ def back_and_forth(start: Sequence[float], end: Sequence[float], *, radius: floa
     angle = np.linspace(0.0, np.pi, 12)[:, None]
     round_far = last - radius * along + radius * (np.sin(angle) * along - np.cos(angle) * left)
     round_near = first + radius * along - radius * (np.sin(angle) * along - np.cos(angle) * left)
-    return Path(_rounded(np.concatenate((round_far, round_near)), closed=True), closed=True)
+    return Path(_rounded(np.concatenate((round_far, round_near)), TURN, closed=True), closed=True)
 
 
 def stop_and_go(start: Sequence[float], end: Sequence[float], stops: Sequence[tuple[float, float]]) -> Path:
@@ -210,7 +210,7 @@ def crossing(centre: Sequence[float], angle: float, length: float, *, between: f
     return paths[0], paths[1]
 
 
-def _rounded(corners: Float64Array, *, closed: bool) -> Float64Array:
+def _rounded(corners: Float64Array, deviation: float, *, closed: bool) -> Float64Array:
     """Points SPACING apart along a polyline, its corners rounded by a Gaussian; ends stay where they are."""
     line = np.concatenate((corners, corners[:1])) if closed else corners
     lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
@@ -218,7 +218,7 @@ def _rounded(corners: Float64Array, *, closed: bool) -> Float64Array:
     line, distance = line[keep], np.concatenate(([0.0], np.cumsum(lengths[lengths > 0])))
     samples = np.linspace(0.0, distance[-1], int(np.ceil(distance[-1] / SPACING)) + 1)
     points = np.stack([np.interp(samples, distance, line[:, i]) for i in range(2)], axis=-1)
-    width = ROUNDING / SPACING
+    width = deviation / SPACING
     if closed:
         return gaussian_filter1d(points[:-1], width, axis=0, mode="wrap")
     # turned round its ends, so that they stay where they are and a straight line stays straight
