@@ -94,7 +94,8 @@ class Effects:
     Attributes:
         room: whose diffuse echoes of what moves are heard; None for open air.
         walls: mirror the echoes: out directly and back over the wall, the other way round, and both ways over it.
-        clutter: number of still reflectors in view, of 1 cm^2 to 1 m^2.
+        clutter: number of still reflectors in view, from a chair's leg (100 cm^2) to a wall that faces the sensor (30 m^2: a
+            mirror at distance d has pi d^2 times its reflectivity).
         frame_loss: probability that a frame is lost on its way.
         point_loss: probability that a detection is.
     """
@@ -330,7 +331,7 @@ def _clutter(number: int, profile: RadarProfile, rng: np.random.Generator) -> Sc
     distance = rng.uniform(1.0, 0.8 * profile.max_range, number)
     azimuth, height = rng.uniform(-np.pi / 3, np.pi / 3, number), rng.uniform(-1.0, 1.5, number)
     positions = np.stack((distance * np.cos(azimuth), distance * np.sin(azimuth), height), axis=1)
-    root = 10 ** rng.uniform(-2.0, 0.0, number)
+    root = 10 ** rng.uniform(-1.0, 0.75, number)
     amplitudes = (root * np.exp(2j * np.pi * rng.random(number))).astype(np.complex64)
     return Scatterers(positions, np.zeros((number, 3)), amplitudes)
 
