@@ -94,8 +94,8 @@ class Effects:
     Attributes:
         room: whose diffuse echoes of what moves are heard; None for open air.
         walls: mirror the echoes: out directly and back over the wall, the other way round, and both ways over it.
-        clutter: number of still reflectors in view, from a chair's leg (100 cm^2) to a wall that faces the sensor (30 m^2: a
-            mirror at distance d has pi d^2 times its reflectivity).
+        clutter: number of still reflectors in view, from the leg of a chair (100 cm^2) to a wall that faces the sensor
+            (30 m^2: a mirror at distance d has pi d^2 times its reflectivity).
         frame_loss: probability that a frame is lost on its way.
         point_loss: probability that a detection is.
     """
