@@ -1,4 +1,4 @@
-"""What people wear: clothes, shoes, hair and skin, drawn anew for every walk from its seed alone, so they never identify.
+"""What people wear: clothes, shoes, hair, skin, drawn anew for every walk from its seed alone, so they never identify.
 
 A `Look` says what; `Dressed` puts it on a body: cloth lies off the skin and hides its details, hair is a shell on the
 scalp, and a texture carries colours and patterns. The texture shows the average body from the front and from behind,
@@ -8,7 +8,7 @@ so that it depends on the look alone and its seams run along the sides.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -134,7 +134,7 @@ def sample_look(seed: int) -> Look:
     )
 
 
-def _colour(values: NDArray[np.floating]) -> Colour:
+def _colour(values: NDArray[Any]) -> Colour:
     blue, green, red = (float(value) for value in np.clip(values, 0.02, 0.97))
     return blue, green, red
 
@@ -229,7 +229,9 @@ def _groups() -> tuple[tuple[Segment, ...], ...]:
     """Segments of trunk, head with neck, arms and legs."""
 
     def named(*stems: str) -> tuple[Segment, ...]:
-        return tuple(segment for segment in Segment if segment.name.removesuffix("_LEFT").removesuffix("_RIGHT") in stems)
+        return tuple(
+            segment for segment in Segment if segment.name.removesuffix("_LEFT").removesuffix("_RIGHT") in stems
+        )
 
     return (
         named("PELVIS", "CHEST", "SHOULDER"),
@@ -246,7 +248,7 @@ def _rasterised(corners: Float64Array, faces: Int32Array, fields: Float64Array) 
     """
     owner = np.full((SIZE, SIZE), -1, np.int32)
     for index, triangle in enumerate(np.round(corners[faces] * 16).astype(np.int32)):
-        cv2.fillConvexPoly(owner, triangle, index, cv2.LINE_8, 4)
+        cv2.fillConvexPoly(owner, triangle, (index,), cv2.LINE_8, 4)
     rows, columns = distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
     owner = owner[rows, columns]
     a, b, c = (corners[faces[owner, k]] for k in range(3))
@@ -285,7 +287,9 @@ def texture(look: Look) -> ImageArray:
     top = (((trunk | legs) & (up > hem)) | (arms & (chart.arm < look.sleeve))) & ~neckline
     cloth = _patterned(look, across, up, rng)
     if look.open_jacket:
-        cloth = np.where((front & trunk & (np.abs(across) < 0.055))[..., None], np.float32(look.second), cloth)
+        cloth = np.where(
+            (front & trunk & (np.abs(across) < 0.055))[..., None], np.array(look.second, np.float32), cloth
+        )
     image[top] = (cloth * fabric)[top]
     belt = (trunk | legs) & (np.abs(up - hem) < 0.006)
     image[belt] *= 0.6
@@ -314,7 +318,9 @@ def _paint_face(image: Float32Array, look: Look, chart: _Chart, front: NDArray[n
     image *= 1.0 - cheeks[..., None] * np.array([0.10, 0.08, 0.0], np.float32)
     lips = face & ((across / 0.024) ** 2 + ((up - nose[2] + 0.035) / 0.0075) ** 2 < 1)
     image[lips] *= (0.72, 0.62, 0.92)
-    brows = face & (np.abs(up - eye[2] - 0.019 + 2.0 * (across - 0.032) ** 2) < 0.004) & (np.abs(across - 0.034) < 0.019)
+    brows = (
+        face & (np.abs(up - eye[2] - 0.019 + 2.0 * (across - 0.032) ** 2) < 0.004) & (np.abs(across - 0.034) < 0.019)
+    )
     image[brows] = 0.35 * image[brows] + 0.65 * np.array(look.hair, np.float32)
     sockets = face & ((across - abs(eye[1])) ** 2 / 0.018**2 + (up - eye[2]) ** 2 / 0.011**2 < 1)
     image[sockets] *= 0.8
@@ -432,7 +438,9 @@ def _clothed(body: Body, look: Look) -> Float64Array:
     rest = body.rest + np.minimum(hidden, 1.0) * (flat - body.rest)
 
     flare = 1.0 + np.clip(along - 0.8, 0.0, 1.2) * leg
-    depth = np.maximum(look.loose * (1.0 - 0.5 * arm) * (smooth @ (smooth @ top)), look.wide * flare * (smooth @ (smooth @ bottom)))
+    depth = np.maximum(
+        look.loose * (1.0 - 0.5 * arm) * (smooth @ (smooth @ top)), look.wide * flare * (smooth @ (smooth @ bottom))
+    )
     depth = depth + 0.004 * cloth + 0.012 * shoe + look.hair_depth * (smooth @ (smooth @ scalp)) ** 1.5
     rest = rest + depth[:, None] * body.normals(body.rest.astype(np.float32))
     floor = body.rest[:, 2].min()

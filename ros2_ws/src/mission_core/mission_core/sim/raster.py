@@ -33,9 +33,7 @@ class Model:
         flat: pieces of a room, seen from both sides and at any distance; otherwise a closed body.
     """
 
-    def __init__(
-        self, faces: Int32Array, uv: Float32Array, texture: ImageArray | None, *, flat: bool = False
-    ) -> None:
+    def __init__(self, faces: Int32Array, uv: Float32Array, texture: ImageArray | None, *, flat: bool = False) -> None:
         self._rows = np.zeros(len(uv), _VERTEX)
         self._rows["uv"] = uv
         self._rows["colour"] = 255
@@ -65,6 +63,7 @@ class Model:
         self._rows["place"] = np.stack((-vertices[:, 1], vertices[:, 0], vertices[:, 2]), axis=-1)
         self._rows["colour"] = colours[:, [2, 1, 0, 3]]
         self._data.modifyArrayHandle(0).copyDataFrom(self._rows.tobytes())
+
 
 def _texture(image: ImageArray, mipmaps: bool) -> Any:
     height, width = image.shape[:2]
@@ -117,8 +116,9 @@ def draw(
     lens.setFocalLength(1.0)
     lens.setFilmOffset((left + width / 2 - camera.cx) / camera.fx, (camera.cy - top - height / 2) / camera.fy)
     root = p3d.NodePath("")
-    for model in models:
+    for order, model in enumerate(models):
         model.path.reparentTo(root)
+        model.path.setBin("fixed", order)  # else ties in depth would be decided by addresses in memory
     eye = root.attachNewNode(p3d.Camera("", lens))
     display.setCamera(eye)
     buffer.setActive(True)

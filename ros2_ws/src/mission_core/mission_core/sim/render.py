@@ -208,7 +208,9 @@ class Renderer:
             model = Model(figure.dressed.faces, figure.dressed.uv, figure.dressed.texture)
             self._models[figure.dressed] = model
         bounds = _bounds(vertices.reshape(-1, 3), self.camera)
-        return _Posed(model, vertices, _opaque(light * self._gain, _CODE * (index + 1)), bounds, float(vertices[..., 0].min()))
+        return _Posed(
+            model, vertices, _opaque(light * self._gain, _CODE * (index + 1)), bounds, float(vertices[..., 0].min())
+        )
 
     def _paint(
         self, image: ImageArray, mask: NDArray[np.uint8], group: Sequence[_Posed], part: Region, area: Region
@@ -231,8 +233,9 @@ class Renderer:
             samples = draw(models, self.camera, part, SAMPLES)
             small = cv2.resize(samples[..., :3], size, interpolation=cv2.INTER_AREA)
             solid = np.where(samples[..., 3] > 0, np.uint8(255), np.uint8(0))
-            colour += small
-            covered += cv2.resize(solid, size, interpolation=cv2.INTER_AREA)
+            cv2.add(colour, small, colour, dtype=cv2.CV_16U)
+            share = cv2.resize(solid, size, interpolation=cv2.INTER_AREA)
+            cv2.add(covered, share, covered, dtype=cv2.CV_16U)
             if instant == instants // 2:
                 code = samples[SAMPLES // 2 :: SAMPLES, SAMPLES // 2 :: SAMPLES, 3]
                 mask[here] = (code.astype(np.uint16) + _CODE // 2) // _CODE
@@ -260,8 +263,8 @@ class Renderer:
             height = max(float(joints[[ankle, foot], 2].min()), 0.0)
             light *= 1.0 - 0.55 * np.exp(-height / 0.10) * _blob(places, middle[:2], 0.09 + height / 2)
         here = image[top - area[1] : bottom - area[1], left - area[0] : right - area[0]]
-        light = cv2.resize(np.nan_to_num(light, nan=1.0), (right - left, bottom - top))
-        here[:] = cv2.multiply(here, cv2.merge([light] * 3), dtype=cv2.CV_8U)
+        full = cv2.resize(np.nan_to_num(light, nan=1.0), (right - left, bottom - top))
+        here[:] = cv2.multiply(here, cv2.merge([full] * 3), dtype=cv2.CV_8U)
 
     # --- the sensor ---
 
@@ -346,10 +349,8 @@ def _common(first: Region, second: Region) -> Region:
     )
 
 
-def _overlap(bounds: Float64Array, region: Sequence[float]) -> bool:
-    return bool(
-        bounds[0] < region[2] and region[0] < bounds[2] and bounds[1] < region[3] and region[1] < bounds[3]
-    )
+def _overlap(bounds: Float64Array, region: Sequence[float] | Float64Array) -> bool:
+    return bool(bounds[0] < region[2] and region[0] < bounds[2] and bounds[1] < region[3] and region[1] < bounds[3])
 
 
 def _groups(bodies: Sequence[_Posed]) -> list[list[_Posed]]:

@@ -8,7 +8,7 @@ ceiling, and less light in corners and beneath furniture. The floor where people
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -85,7 +85,9 @@ class Light:
             facing = np.maximum((toward * normals).sum(axis=-1), 0.0) / np.sqrt(square)
             total += (self.strength * facing / (0.5 + square / 6.0)).astype(np.float32)[..., None] * colour
         if self.daylight:
-            total += (self.daylight * np.maximum(normals @ np.array([0.2, 0.93, 0.3]), 0.0))[..., None].astype(np.float32)
+            total += (self.daylight * np.maximum(normals @ np.array([0.2, 0.93, 0.3]), 0.0))[..., None].astype(
+                np.float32
+            )
         return total
 
     def on_body(self, place: Float64Array, normals: Float32Array) -> Float32Array:
@@ -175,7 +177,9 @@ class Scene:
         rng = self._rng
         half, far, high = 4.3, 19.0, 2.8
         wall = _tint(rng, (0.72, 0.78, 0.80), 0.05)
-        self._shell(half, far, high, _tiles(rng, (0.55, 0.60, 0.63), 0.6), wall, dado=_tint(rng, (0.50, 0.52, 0.46), 0.1))
+        self._shell(
+            half, far, high, _tiles(rng, (0.55, 0.60, 0.63), 0.6), wall, dado=_tint(rng, (0.50, 0.52, 0.46), 0.1)
+        )
         self.light = Light((0.36, 0.37, 0.38), _lamps(1.2, far, high), 0.58, (0.90, 0.97, 1.0))
         for x in np.arange(2.6, far - 1.5, 3.4):
             for side in (-1, 1):
@@ -246,9 +250,13 @@ class Scene:
         low = 0.0
         deep = far - near
         self._quad((near, half, 0), (0, -2 * half, 0), (deep, 0, 0), floor, 2.0, stands=False)
-        self._quad((near, -half, high), (0, 2 * half, 0), (deep, 0, 0), _panels(self._rng), 1.2, stands=False, shine=0.72)
+        self._quad(
+            (near, -half, high), (0, 2 * half, 0), (deep, 0, 0), _panels(self._rng), 1.2, stands=False, shine=0.72
+        )
         for x, y, z in _lamps(half, far, high):
-            self._quad((x - 0.6, y - 0.15, z + 0.09), (0, 0.3, 0), (1.2, 0, 0), _plain((1, 1, 1)), stands=False, shine=1.0)
+            self._quad(
+                (x - 0.6, y - 0.15, z + 0.09), (0, 0.3, 0), (1.2, 0, 0), _plain((1, 1, 1)), stands=False, shine=1.0
+            )
         for origin, along in (
             ((near, half, 0.0), (deep, 0.0, 0.0)),
             ((far, half, 0.0), (0.0, -2 * half, 0.0)),
@@ -289,9 +297,7 @@ class Scene:
         normals = np.broadcast_to(normal, vertices.shape)
         self.pieces.append(Piece(vertices, normals, faces, uv, texture, stands, shine))
 
-    def _picture(
-        self, origin: Vector, along: Vector, up: Vector, texture: ImageArray, *, shine: float = 0.0
-    ) -> None:
+    def _picture(self, origin: Vector, along: Vector, up: Vector, texture: ImageArray, *, shine: float = 0.0) -> None:
         """Something flat on a wall; `along` to the right of who looks at it."""
         self._quad(origin, along, up, texture, stands=False, shine=shine)
 
@@ -322,7 +328,9 @@ class Scene:
                 self._box((x + dx, y + dy, 0.0), (0.03, 0.03, 0.42), steel)
         for _ in range(int(self._rng.integers(0, 3))):
             size = (0.2, 0.28, float(self._rng.uniform(0.01, 0.05)))
-            self._box((x + self._rng.uniform(-0.15, 0.15), y + self._rng.uniform(-0.45, 0.45), 0.75), size, _any(self._rng))
+            self._box(
+                (x + self._rng.uniform(-0.15, 0.15), y + self._rng.uniform(-0.45, 0.45), 0.75), size, _any(self._rng)
+            )
 
     def _plant(self, x: float, y: float) -> None:
         self._box((x, y, 0.0), (0.34, 0.34, 0.4), _tint(self._rng, (0.35, 0.42, 0.55), 0.2))
@@ -419,7 +427,7 @@ def _any(rng: np.random.Generator) -> Colour:
     return blue, green, red
 
 
-def _finished(image: NDArray[np.floating]) -> ImageArray:
+def _finished(image: NDArray[Any]) -> ImageArray:
     return np.clip(image * 255, 0, 255).astype(np.uint8)
 
 
