@@ -80,7 +80,7 @@ WALKING = Style(
     knee=((0.0, 0.3), (0.15, 0.85), (0.29, 0.4), (0.40, 0.3), (0.50, 0.6), (0.62, 1.3), (0.75, 0.8), (0.90, 0.3)),
     late=(0.74, 0.79, 1.10),
     contact=0.3,  # 0.87 m/s: Winter et al. 1990, Phys. Ther. 70:340-347
-    kick=0.055,
+    kick=0.07,
     behind=0.475,
     flies=False,
 )
@@ -96,7 +96,7 @@ class Footsteps:
         distances: (K,) of the prints along the path [m].
         apart: (K,) of the prints from the line walked, to their own side [m].
         lengths: (K,) of the steps that led to them, relative to the preferred one.
-        arms: (K,) amplitude of the arms around each strike, relative.
+        arms: (K,) amplitude of the arm of the same side, around each strike, relative to the walk's.
         halts: (K,) time stood still after each strike [s].
     """
 
@@ -297,8 +297,7 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
     # the paper's fore-aft motion, relative to the leg as all its translations; fastest where the pelvis is lowest
     surge = 0.0 if style.flies else 0.018 * segments.leg * np.sin(2 * wave) * amplitude
     place, heading = path.at(progress + surge)
-    lively = np.sqrt(np.clip(amplitude, 0.0, 1.0))
-    sway = gait.sway * lively * np.cos(wave - 2 * np.pi * 0.35)
+    sway = gait.sway * np.sqrt(np.clip(amplitude, 0.0, 1.0)) * np.cos(wave - 2 * np.pi * 0.35)
     pelvis_yaw = -gait.pelvic_rotation * amplitude * np.cos(wave)
     pelvis_list = gait.pelvic_list * amplitude * np.cos(wave - 2 * np.pi * 0.18)
     bank = _bank(path, progress, t, segments.leg)
@@ -314,8 +313,13 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
     # a leg in the air may be too short for where its foot should be; one that stands never is
     ankle = body.within_reach(segments, pelvis + hips, ankle)
 
-    arms = PchipInterpolator(index, steps.arms)(phase) * amplitude
-    upper, fore = zip(*(_arm(gait, side, cycles[side], arms) for side in (body.LEFT, body.RIGHT)), strict=True)
+    upper, fore = [], []
+    for side in (body.LEFT, body.RIGHT):
+        own = slice((side - steps.first) % 2, None, 2)
+        lively = PchipInterpolator(index[own], steps.arms[own])(phase) * amplitude
+        directions = _arm(gait, side, cycles[side], lively)
+        upper.append(directions[0])
+        fore.append(directions[1])
     zero = np.zeros_like(t)
     return body.Posture(
         pelvis=pelvis,

@@ -19,6 +19,8 @@ anywhere else. Sources, by the names used in the table:
 * Winter 1991: "The Biomechanics and Motor Control of Human Gait": the toe clears the floor by 13 mm; the knee yields by
   some 20 degrees under load.
 * Boulic 1990: the walking model's own curve at 1.35 m/s.
+* JPMRS 2013: "Variability of walking in able-bodied adults across different time intervals", J. Phys. Med. Rehabil.
+  Sci.: joint angles of young adults vary with a deviation of 1-2 degrees from session to session, markers left on.
 * ours: no published figure was found; the size is our estimate, of the order of the rows with a source.
 """
 
@@ -130,21 +132,21 @@ HABITS: dict[str, Spread] = {
     "step_width": Spread(0.105, 0.027, 0.012, 0.024, "Owings & Grabiner 2004; ours; Menz 2004; Almarwani 2016", 0.03),
     "step_asymmetry": Spread(0.0, 0.03, 0.01, 0.0, "ours"),
     "stance": Spread(0.0, 0.012, 0.005, 0.0, "Boulic 1990; ours"),
-    "toe_out": _degrees(7.0, 4.4, 1.0, 0.0, "ours; Menz 2004"),
-    "clearance": Spread(0.013, 0.004, 0.001, 0.0, "Winter 1991; ours", 0.004),
-    "foot_pitch": Spread(1.0, 0.08, 0.03, 0.0, "Boulic 1990; ours", 0.6),
-    "knee_yield": _degrees(16.0, 4.0, 1.5, 0.0, "Winter 1991; ours", 8.0),
-    "arm_swing": _degrees(30.0, 9.0, 3.0, 2.0, "Boulic 1990; ours", 4.0),
-    "arm_asymmetry": Spread(0.15, 0.25, 0.08, 0.0, "Killeen 2018; ours", -0.9, 0.9),
-    "arm_offset": _degrees(-4.0, 4.0, 1.5, 0.0, "Boulic 1990; ours"),
+    "toe_out": _degrees(7.0, 4.4, 1.2, 0.0, "ours; ours; Menz 2004"),
+    "clearance": Spread(0.013, 0.004, 0.0015, 0.0, "Winter 1991; ours", 0.004),
+    "foot_pitch": Spread(1.0, 0.08, 0.03, 0.0, "Boulic 1990; ours"),
+    "knee_yield": _degrees(16.0, 4.0, 1.5, 0.0, "Winter 1991; ours; JPMRS 2013", 8.0),
+    "arm_swing": _degrees(30.0, 9.0, 3.0, 3.0, "Boulic 1990; ours", 4.0),
+    "arm_asymmetry": Spread(0.15, 0.25, 0.12, 0.0, "Killeen 2018; ours", -0.9, 0.9),
+    "arm_offset": _degrees(-4.0, 4.0, 2.0, 0.0, "Boulic 1990; ours"),
     "arm_abduction": _degrees(8.0, 2.5, 1.0, 0.0, "ours", 2.0),
-    "elbow_flexion": _degrees(26.0, 7.0, 2.0, 0.0, "Boulic 1990; ours", 8.0),
-    "elbow_swing": _degrees(20.0, 7.0, 2.0, 0.0, "ours", 2.0),
-    "pelvic_rotation": _degrees(5.5, 1.6, 0.5, 0.0, "Boulic 1990; ours", 0.5),
-    "pelvic_list": _degrees(3.5, 1.2, 0.4, 0.0, "ours", 0.3),
-    "thorax_rotation": _degrees(4.0, 1.6, 0.5, 0.0, "ours", 0.0),
-    "trunk_lean": _degrees(3.5, 2.5, 0.8, 0.0, "ours"),
-    "sway": Spread(0.022, 0.006, 0.002, 0.0, "Boulic 1990, 0.027; ours", 0.006),
+    "elbow_flexion": _degrees(26.0, 7.0, 2.5, 0.0, "Boulic 1990; ours", 8.0),
+    "elbow_swing": _degrees(20.0, 7.0, 2.5, 0.0, "ours", 2.0),
+    "pelvic_rotation": _degrees(5.5, 1.6, 0.8, 0.0, "Boulic 1990; ours; JPMRS 2013, of the range", 0.5),
+    "pelvic_list": _degrees(3.5, 1.2, 0.5, 0.0, "ours; ours; JPMRS 2013, of the range", 0.3),
+    "thorax_rotation": _degrees(4.0, 1.6, 0.8, 0.0, "ours", 0.0),
+    "trunk_lean": _degrees(3.5, 2.5, 1.3, 0.0, "ours; ours; JPMRS 2013"),
+    "sway": Spread(0.022, 0.006, 0.0025, 0.0, "Boulic 1990, 0.027; ours", 0.006),
     "head_pitch": _degrees(3.0, 5.0, 2.5, 0.0, "ours"),
 }
 
