@@ -27,11 +27,26 @@ from mission_core.geometry import project, rep103_to_optical, room_to_sensor, se
 from mission_core.paths import share_directory, state_directory
 from mission_core.radar.profile import RadarProfile, load_profile
 from mission_core.realism import moving_points, walker_places
-from mission_core.sim import body, cohort, fmcw, gait, habits, mesh, path, posture, scatter, shapes
+from mission_core.sim import (
+    antennas,
+    body,
+    cohort,
+    fmcw,
+    gait,
+    habits,
+    look,
+    mesh,
+    path,
+    posture,
+    receiver,
+    scatter,
+    shapes,
+)
 from mission_core.sim.body import Body
 from mission_core.sim.cohort import Person, parameter_vector, sample_person
 from mission_core.sim.fmcw import FmcwRadar
 from mission_core.sim.gait import Walk
+from mission_core.sim.look import Dressed, sample_look
 from mission_core.sim.path import back_and_forth
 from mission_core.sim.scatter import scatterers
 from mission_core.types import CameraModel, Float64Array, Points
@@ -48,7 +63,10 @@ INSTANT = 0.005  # between the poses that velocities are taken from [s]
 CAMERA_PERIOD = 1 / 15
 CAMERA = CameraModel(1280, 720, 640.0, 640.0, 640.0, 360.0)
 BOX_JITTER = 0.01  # of the edges of a detector's box [heights]
-SIMULATOR = (body, cohort, fmcw, gait, habits, mesh, path, posture, scatter, shapes, mission_core.cues)
+SIMULATOR = (
+    *(antennas, body, cohort, fmcw, gait, habits, look, mesh, path, posture, receiver, scatter, shapes),
+    mission_core.cues,
+)
 
 # How far annotators of COCO's keypoints disagree, as a share of the root of the person's area in the picture: the
 # sigmas of its object keypoint similarity. Half of the variance is taken to be the same in all pictures of a walk.
@@ -218,14 +236,15 @@ def cut_radar(clip: RadarClip, start: float, seconds: float) -> Float64Array:
 
 
 def record_camera(shape: Body, walk: Walk, take: int) -> CameraClip:
-    """The whole walk as the camera sees it: outlines of the unclothed body, boxes and keypoints with errors."""
+    """The whole walk as the camera sees it: outlines of the dressed body, boxes and keypoints with errors."""
     rng = np.random.default_rng((shape.person.seed, take, 13))
+    dressed = Dressed(shape, sample_look(int(rng.integers(2**31))))
     sigma = np.array([KEYPOINT_ERROR[keypoint(name)] for name in JOINT_NAMES])
     constant = rng.normal(size=(len(JOINT_NAMES), 2))
     outlines, boxes, joints = [], [], []
     for t in np.arange(0.0, SECONDS, CAMERA_PERIOD):
         pose = walk.joints(np.array([t]))
-        pixels = pixels_of(shape.vertices(pose)[0].astype(np.float64))
+        pixels = pixels_of(dressed.vertices(pose)[0].astype(np.float64))
         low, high = pixels.min(axis=0), pixels.max(axis=0)
         edges = np.concatenate((low, high)) + BOX_JITTER * (high[1] - low[1]) * rng.normal(size=4)
         box = np.array([edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1]], np.float32)
