@@ -122,13 +122,11 @@ def test_a_directory_without_motion_is_refused(tmp_path: Path) -> None:
         sets.motion(SETTINGS, tmp_path)
 
 
-def test_comments_do_not_count_as_another_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sim").mkdir()
-    (tmp_path / "__init__.py").touch()
-    file = tmp_path / "sim" / "gait.py"
-    monkeypatch.setattr(sets.mission_core, "__file__", str(tmp_path / "__init__.py"))
+def test_comments_do_not_count_as_another_generator(tmp_path: Path) -> None:
     hashes = []
     for text in ('"""Walks."""\nSTEP = 0.7\n', '"""Runs."""\nSTEP = 0.7  # metres\n', "STEP = 0.8\n"):
-        file.write_text(text)
-        hashes.append(sets.code_hash())
+        package = tmp_path / str(len(hashes))
+        (package / "sim").mkdir(parents=True)
+        (package / "sim" / "gait.py").write_text(text)
+        hashes.append(sets.code_hash(package))
     assert hashes[0] == hashes[1] != hashes[2]

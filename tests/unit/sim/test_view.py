@@ -44,14 +44,13 @@ def test_a_frame_shows_the_people_and_their_skeletons(view: CameraView) -> None:
         assert (inside[:, 1] > y - 6).all()
         assert (inside[:, 1] < y + height + 6).all()
         seen = project(body.joints, view.camera)
-        assert 0.2 < np.linalg.norm(seen - inside, axis=1).mean() < 6.0  # a tracker's error, not more
+        assert 0.2 < np.linalg.norm(seen - inside, axis=1).mean() < 15.0  # a tracker's error, not more
         assert body.joints.shape == (NUM_JOINTS, 3)
 
 
 def test_the_same_frame_is_the_same_picture_and_the_next_one_another(view: CameraView, crossing) -> None:
     again = CameraView(crossing).frame(1.0, 0)
     np.testing.assert_array_equal(view.frame(1.0, 0).image, again.image)
-    np.testing.assert_array_equal(view.joints(0, 1.0), CameraView(crossing).joints(0, 1.0))
     assert not np.array_equal(view.frame(1.0 + 1 / 15, 0).image, again.image)
 
 
@@ -66,6 +65,14 @@ def test_a_sight_is_cut_out_of_the_very_picture(view: CameraView, index: int) ->
     assert difference.mean() < 0.5
     np.testing.assert_array_equal(sight.geometry, box_geometry(sight.box, view.camera, view.mount))
     assert sight.whole
+
+
+def test_a_body_tracker_guesses_what_is_hidden(view: CameraView, crossing) -> None:
+    confidences = np.stack(
+        [[body.confidence for body in view.frame(t, 0).bodies] for t in np.arange(0.5, crossing.duration, 0.2).tolist()]
+    )
+    assert set(np.unique(confidences)) == {1, 2}
+    assert (confidences == 2).mean() > 0.6
 
 
 def test_the_mask_is_the_person(view: CameraView) -> None:

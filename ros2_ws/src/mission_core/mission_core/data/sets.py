@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,9 +98,9 @@ class Settings:
 Plan = tuple[Recipe, list[Job]]
 
 
-def code_hash() -> str:
+@cache
+def code_hash(package: Path = Path(mission_core.__file__).parent) -> str:
     """Of the code that shapes the data; comments, docstrings and layout do not count."""
-    package = Path(mission_core.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _MODULES for path in package.glob(pattern)):
         tree = ast.parse(path.read_text())

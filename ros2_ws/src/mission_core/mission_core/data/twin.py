@@ -182,7 +182,7 @@ def camera_takes(
                 boxes=np.stack([sight.box for sight in seen]),
                 geometry=np.stack([sight.geometry for sight in seen]),
                 joints=body_frame(scenario.motions[index].joints(own)),
-                skeletons=np.stack([view.joints(index, t) for t in own.tolist()]),
+                skeletons=np.stack([sight.joints for sight in seen]),
                 masks=np.stack([sight.mask for sight in seen]),
                 images=np.stack([view.frame(t, 0).image for t in own.tolist()]) if whole_frames else None,
             )

@@ -16,14 +16,14 @@ from mission_core.sim.body import Body
 from mission_core.sim.cohort import Person
 from mission_core.sim.fmcw import Effects, FmcwRadar, Observation, Wall
 from mission_core.sim.look import Dressed, sample_look
-from mission_core.sim.render import CAMERA, Figure, Region, Renderer, figures
+from mission_core.sim.render import CAMERA, Figure, Region, Renderer, Shot, figures
 from mission_core.sim.rooms import Scenario, Scene
 from mission_core.sim.scatter import Scatterers, scatterers
 from mission_core.sim.scene import Scene as Room
+from mission_core.sim.tracker import Tracker
 from mission_core.types import (
     CROP_HEIGHT,
     CROP_WIDTH,
-    NUM_JOINTS,
     CameraFrame,
     CameraModel,
     Float32Array,
@@ -50,10 +50,6 @@ ROOMS = 6
 """Different rooms of each scene; which one a scenario is in follows from its seed."""
 BYSTANDERS = 4
 NEAREST = 0.5  # of a joint that is drawn, ahead of the lens [m]
-JOINT_JITTER, JOINT_BIAS = 0.008, 0.012
-"""Deviation of a body tracker's joints from frame to frame, and of its constant error for each joint of a person [m].
-A choice; comparisons of the Azure Kinect with marker systems find errors of this order (e.g. Albert et al. 2020,
-Sensors 20:5104)."""
 
 
 @lru_cache(maxsize=8)
@@ -98,6 +94,7 @@ class Sight:
 
     Attributes:
         box: (4,) float32 x, y, width, height [pixel], hidden parts included; all 0 outside of the picture.
+        joints: (32, 3) as the body tracker tells them, optical frame [m].
         whole: all of the person is in the picture.
         visible: share of the person that nobody stands before.
         crop: (CROP_HEIGHT, CROP_WIDTH, 3) RGB as `snippet.crop` cuts it out of the whole picture.
@@ -106,6 +103,7 @@ class Sight:
     """
 
     box: Float32Array
+    joints: Float32Array
     whole: bool
     visible: float
     crop: ImageArray
@@ -115,6 +113,8 @@ class Sight:
 
 class CameraView:
     """A camera before a scenario. Frames count from time 0 at `fps`; the same frame is always the same picture.
+
+    Ask for frames, or for sights of a person, in the order of time: the errors of the body tracker last for a while.
 
     Bystanders sit and stand about where there are people to be seen; a scenario of nobody is an empty room.
 
@@ -135,13 +135,13 @@ class CameraView:
             Dressed(body_of(motion.person), sample_look(seed))
             for motion, seed in zip(scenario.motions, scenario.seeds, strict=True)
         ]
-        shape = (len(scenario.motions), NUM_JOINTS, 3)
-        self._bias = np.random.default_rng((scenario.seed, 0xB1A5)).normal(0.0, JOINT_BIAS, shape)
+        self._trackers = [Tracker(scenario.seed + index) for index in range(len(scenario.motions))]
+        self._tracked_at = [0.0] * len(scenario.motions)
 
     def frame(self, t: float, stamp_ns: int) -> CameraFrame:
         """The picture at time t [s], with the bodies that a body tracker finds in it."""
         shot = self._renderer.shoot(self._figures(t), self._number(t))
-        return CameraFrame(stamp_ns, shot.picture, self.camera, self._bodies(t, shot.boxes))
+        return CameraFrame(stamp_ns, shot.picture, self.camera, self._bodies(t, shot))
 
     def sight(self, index: int, t: float) -> Sight | None:
         """One of the people at time t [s], drawn without the rest of the picture; None where they are not in it."""
@@ -161,6 +161,7 @@ class CameraView:
         mask = cv2.resize(_cut(own, box, region, cv2.BORDER_CONSTANT), (CROP_WIDTH, CROP_HEIGHT), interpolation=_AREA)
         return Sight(
             box=box,
+            joints=self._track(index, t, shot, region)[0],
             whole=not touches_border(box, self.camera.width, self.camera.height),
             visible=1.0 - hidden,
             crop=finish_crop(_cut(shot.picture, box, region, cv2.BORDER_REPLICATE), (0, 0, 0, 0)),
@@ -168,17 +169,8 @@ class CameraView:
             geometry=box_geometry(box, self.camera, self.mount),
         )
 
-    def joints(self, index: int, t: float) -> Float32Array:
-        """What a body tracker says at time t [s] of one of the people: joints (32, 3) [m], optical frame."""
-        true = rep103_to_optical(room_to_sensor(self._motion_joints(index, t), self.mount))
-        rng = np.random.default_rng((self.scenario.seed, self._number(t), index, 0xB0D))
-        return (true + self._bias[index] + rng.normal(0.0, JOINT_JITTER, true.shape)).astype(np.float32)
-
     def _number(self, t: float) -> int:
         return round(t * self.fps)
-
-    def _motion_joints(self, index: int, t: float) -> Float64Array:
-        return self.scenario.motions[index].joints(np.array([t]))[0]
 
     def _figures(self, t: float) -> list[Figure]:
         at = np.array([t])
@@ -201,22 +193,28 @@ class CameraView:
         right, bottom = min(right, self.camera.width), min(bottom, self.camera.height)
         return (left, top, right, bottom) if left < right and top < bottom else None
 
-    def _bodies(self, t: float, boxes: Float32Array) -> tuple[SeenBody, ...]:
-        """What a body tracker tells of the people in the picture; joints outside of it or behind others are guesses."""
-        near = [float(self._motion_joints(index, t)[0, 0]) for index in range(len(boxes))]
-        bodies = []
-        for index, box in enumerate(boxes):
-            if not box.any():
-                continue
-            joints = self.joints(index, t)
-            pixels = project(joints, self.camera)
-            guessed = ~_within(pixels, np.array([0, 0, self.camera.width, self.camera.height], np.float32))
-            for other, place in enumerate(near):
-                if place < near[index]:
-                    guessed |= _within(pixels, boxes[other])
-            confidence = np.where(guessed, 1, 2).astype(np.uint8)  # the SDK never says 3 (high) either
-            bodies.append(SeenBody(index + 1, joints, confidence, box))
-        return tuple(bodies)
+    def _bodies(self, t: float, shot: Shot) -> tuple[SeenBody, ...]:
+        """What the body tracker tells of the people in the whole picture."""
+        whole = (0, 0, self.camera.width, self.camera.height)
+        seen = [index for index, box in enumerate(shot.boxes) if box.any()]
+        return tuple(SeenBody(index + 1, *self._track(index, t, shot, whole), shot.boxes[index]) for index in seen)
+
+    def _track(self, index: int, t: float, shot: Shot, region: Region) -> tuple[Float32Array, NDArray[np.uint8]]:
+        """Joints (32, 3) [m], optical frame, and confidence (32,) by the body tracker of one of the people.
+
+        It cannot see joints outside of the picture and behind other people.
+        """
+        true = self.scenario.motions[index].joints(np.array([t]))[0]
+        optical = rep103_to_optical(room_to_sensor(true, self.mount))
+        columns, rows = np.floor(project(optical, self.camera)).astype(int).T
+        outside = (columns < 0) | (columns >= self.camera.width) | (rows < 0) | (rows >= self.camera.height)
+        left, top, right, bottom = region
+        here = (columns >= left) & (columns < right) & (rows >= top) & (rows < bottom)
+        front = shot.mask[np.where(here, rows - top, 0), np.where(here, columns - left, 0)]
+        behind = here & (front != 0) & (front != index + 1)
+        interval, self._tracked_at[index] = abs(t - self._tracked_at[index]), t
+        joints, confidence = self._trackers[index].track(optical, outside | behind, interval)
+        return joints.astype(np.float32), confidence
 
 
 _AREA = cv2.INTER_AREA
@@ -225,10 +223,6 @@ _AREA = cv2.INTER_AREA
 def _middle(figure: Figure) -> Float64Array:
     """Joints (32, 3) in the middle of the exposure."""
     return figure.joints[len(figure.joints) // 2]
-
-
-def _within(pixels: Float32Array, box: Float32Array) -> NDArray[np.bool_]:
-    return np.all((pixels >= box[:2]) & (pixels < box[:2] + box[2:]), axis=-1)
 
 
 def _cut(image: ImageArray, box: Float32Array, region: Region, border: int) -> ImageArray:
