@@ -196,8 +196,9 @@ def test_a_closed_walk_repeats_without_a_seam(person):
     period = len(motion.table) / motion.rate
     t = np.arange(-0.5, 0.5, 0.01)
     np.testing.assert_allclose(motion.joints(t), motion.joints(t + period), atol=1e-9)
-    step = np.linalg.norm(np.diff(motion.joints(t), axis=0), axis=2)
-    assert step.max() < 0.08
+    seam = np.abs(np.diff(velocities(motion, t), axis=0)).max(axis=(1, 2))
+    elsewhere = np.abs(np.diff(velocities(motion, t + 20.0), axis=0)).max(axis=(1, 2))
+    assert seam.max() < 2.0 * elsewhere.max()
 
 
 def test_somebody_slows_down_to_turn_and_stands_at_a_halt():
@@ -218,6 +219,19 @@ def test_somebody_slows_down_to_turn_and_stands_at_a_halt():
     at_rest = joints[int(resting.mean() / 0.01)]
     assert at_rest[Joint.PELVIS, 0] == pytest.approx(4.0, abs=0.15)
     assert abs(at_rest[Joint.ANKLE_LEFT, 0] - at_rest[Joint.ANKLE_RIGHT, 0]) < 0.02  # feet side by side
+    assert (speed[-30:-5] < 0.05).all()  # and again at the end
+    assert joints[-1, Joint.PELVIS, 0] == pytest.approx(8.0, abs=0.1)
+
+
+def test_walks_of_a_person_begin_at_any_place_of_the_cycle():
+    person = sample_person(7)
+    ahead = []
+    for seed in range(40):
+        joints = Walk(person, straight((0, 0), (6, 0)), seed).joints(np.zeros(1))[0]
+        ahead.append((joints[Joint.ANKLE_LEFT, 0] - joints[Joint.ANKLE_RIGHT, 0]) / person.gait.step_length)
+    assert min(ahead) < -0.6
+    assert max(ahead) > 0.6
+    assert np.sum(np.abs(ahead) < 0.4) > 5
 
 
 def test_people_lean_into_a_curve():

@@ -18,6 +18,7 @@ Deviations, each because the paper's angles alone let the feet slide over the fl
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -43,6 +44,8 @@ HEIGHT_SMOOTHING = 0.02  # of the pelvis's height [s]
 BANK_SMOOTHING = 0.25  # of the lean into a curve [s]
 SWING_ROUNDING = 0.02  # lifts a swinging foot where its heel becomes lower than its ball [m]
 GRAVITY = 9.81  # [m/s^2]
+
+Edge = Literal["nearest", "wrap"]  # how a filter goes on beyond the ends
 
 
 @dataclass(frozen=True)
@@ -170,33 +173,33 @@ def _footsteps(path: Path, gait: Gait, style: Style, rng: np.random.Generator) -
     """The prints of a walk, and its duration [s]."""
     if path.closed:
         return _endless_footsteps(path, gait, rng)
-    rests = [(0.0, 0.0), *path.stops, (path.length, 0.0)] if path.standing else list(path.stops)
-    low, high = (0.0, path.length) if path.standing else (-RUN_IN, path.length + RUN_IN)
-    distance, pace = _pace(path, gait, low, high, np.array([rest for rest, _ in rests]))
+    if path.standing:
+        low, high = 0.0, path.length
+        halts = [*path.stops, (high, LAST_STAND)]
+        rests = np.array([low, *(distance for distance, _ in halts)])
+    else:
+        low, high = -RUN_IN - float(rng.uniform(0.0, gait.step_length)), path.length + RUN_IN
+        halts = [*path.stops, (high, LAST_STAND)]
+        rests = np.array([distance for distance, _ in path.stops])
+    distance, pace = _pace(path, gait, low, high, rests)
     first = int(rng.integers(2))
-    strikes, distances, lengths, halts = [-1.0, -0.5], [low, low], [0.0, 0.0], [0.0, 0.5]
-    for rest, pause in [*rests[path.standing :], *([] if path.standing else [(high, 0.0)])]:
-        ahead = _steps(gait, rng, distances[-1], rest, distance, pace, side=(first + len(strikes)) % 2)
-        for length, time in ahead:
-            strikes.append(strikes[-1] + halts[-1] + time)
-            distances.append(distances[-1] + length)
-            lengths.append(length / gait.step_length)
-            halts.append(0.0)
-        strikes.append(strikes[-1] + 0.9 / gait.cadence)  # the other foot is set beside it
-        distances.append(distances[-1])
-        lengths.append(0.0)
-        halts.append(pause)
-    end = strikes[-1] + LAST_STAND
-    for _ in range(2):
-        strikes.append(strikes[-1] + halts[-1] + 1.0)
-        distances.append(distances[-1])
-        lengths.append(0.0)
-        halts.append(0.0)
-    times, prints = np.array(strikes), np.array(distances)
+    # length [m] of each step, its time [s], and the time stood still after it [s]; before the first, both feet are down
+    rows = [(0.0, 0.0, 0.0), (0.0, 0.5, 0.5)]
+    place = low
+    for halt, pause in halts:
+        ahead = _steps(gait, rng, place, halt, distance, pace, side=(first + len(rows)) % 2)
+        rows += [(length, time, 0.0) for length, time in ahead]
+        rows.append((0.0, 0.9 / gait.cadence, pause))  # the other foot is set beside it
+        place = halt
+    rows += 2 * [(0.0, 1.0, 0.0)]
+    lengths, times, pauses = np.array(rows).T
+    strikes = np.cumsum(times + np.concatenate(([-1.0], pauses[:-1])))
+    prints = low + np.cumsum(lengths)
+    end = float(strikes[-3]) + LAST_STAND
     if not path.standing:
-        begin, end = np.interp((0.0, path.length), _pelvis_at_strikes(prints, style)[2:-2], times[2:-2])
-        times, end = times - begin, end - begin
-    return _prints(first, times, prints, np.array(lengths), np.array(halts), rng, gait), float(end)
+        begin, end = np.interp((0.0, path.length), _pelvis_at_strikes(prints, style)[2:-2], strikes[2:-2])
+        strikes, end = strikes - begin, float(end - begin)
+    return _prints(first, strikes, prints, lengths / gait.step_length, pauses, rng, gait), end
 
 
 def _endless_footsteps(path: Path, gait: Gait, rng: np.random.Generator) -> tuple[Footsteps, float]:
@@ -300,7 +303,8 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
     sway = gait.sway * np.sqrt(np.clip(amplitude, 0.0, 1.0)) * np.cos(wave - 2 * np.pi * 0.35)
     pelvis_yaw = -gait.pelvic_rotation * amplitude * np.cos(wave)
     pelvis_list = gait.pelvic_list * amplitude * np.cos(wave - 2 * np.pi * 0.18)
-    bank = _bank(path, progress, t, segments.leg)
+    edge: Edge = "wrap" if path.closed else "nearest"
+    bank = gaussian_filter1d(_bank(path, progress, t, segments.leg), BANK_SMOOTHING / (t[1] - t[0]), mode=edge)
     left = np.stack((-np.sin(heading), np.cos(heading)), axis=-1)
     ground = place + (sway + segments.leg * bank)[:, None] * left
     hips = body.hips(segments, heading + pelvis_yaw, pelvis_list)
@@ -308,7 +312,7 @@ def _posture(person: Person, gait: Gait, style: Style, path: Path, steps: Footst
     if style.flies:
         height = _flying_height(person, ground, hips, ankle, cycle, phase, stance, steps)
     else:
-        height = _support_height(person, gait, style, ground, hips, ankle, cycle, amplitude)
+        height = _smoothed(_support_height(person, gait, style, ground, hips, ankle, cycle, amplitude), edge)
     pelvis = np.concatenate((ground, height[:, None]), axis=1)
     # a leg in the air may be too short for where its foot should be; one that stands never is
     ankle = body.within_reach(segments, pelvis + hips, ankle)
@@ -478,11 +482,14 @@ def _support_height(
     reach = body.leg_reach(person.segments, knee)
     highest = ankles[..., 2] + np.sqrt(np.maximum(reach**2 - across**2, 0.01)) - hips[..., 2]
     low, high = highest.min(axis=0), highest.max(axis=0)
-    support = low - SUPPORT_SOFTNESS * np.log1p(np.exp((low - high) / SUPPORT_SOFTNESS))
+    return low - SUPPORT_SOFTNESS * np.log1p(np.exp((low - high) / SUPPORT_SOFTNESS))
+
+
+def _smoothed(height: Float64Array, edge: Edge) -> Float64Array:
+    """Heights (T,) without corners, and nowhere above those given."""
     width = HEIGHT_SMOOTHING * RATE
-    return gaussian_filter1d(
-        minimum_filter1d(support, 2 * round(1.2 * width) + 1, mode="nearest"), width, mode="nearest"
-    )
+    lowest = minimum_filter1d(height, 2 * round(1.2 * width) + 1, mode=edge)
+    return gaussian_filter1d(lowest, width, mode=edge)
 
 
 def _flying_height(
@@ -523,8 +530,7 @@ def _bank(path: Path, progress: Float64Array, t: Float64Array, leg: float) -> Fl
     """
     speed, curvature = np.gradient(progress, t), path.curvature(progress)
     pull = speed**2 * np.abs(curvature) / GRAVITY
-    lean = np.sign(curvature) * pull / (1 + pull * leg * np.abs(curvature))
-    return gaussian_filter1d(lean, BANK_SMOOTHING / (t[1] - t[0]), mode="nearest")
+    return np.sign(curvature) * pull / (1 + pull * leg * np.abs(curvature))
 
 
 def _arm(gait: Gait, side: int, cycle: Float64Array, amplitude: Float64Array) -> tuple[Float64Array, Float64Array]:

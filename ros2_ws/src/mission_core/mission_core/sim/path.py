@@ -39,7 +39,9 @@ class Motion(Protocol):
 
 def velocities(motion: Motion, t: Float64Array) -> Float64Array:
     """Velocities (T, 32, 3) [m/s] of the joints at the times t (T,) [s], by central difference within the motion."""
-    t = np.clip(np.asarray(t, dtype=np.float64), DIFFERENCE, motion.duration - DIFFERENCE)
+    t = np.asarray(t, dtype=np.float64)
+    if np.isfinite(motion.duration):
+        t = np.clip(t, DIFFERENCE, motion.duration - DIFFERENCE)
     before, after = np.split(motion.joints(np.concatenate((t - DIFFERENCE, t + DIFFERENCE))), 2)
     return (after - before) / (2 * DIFFERENCE)
 
