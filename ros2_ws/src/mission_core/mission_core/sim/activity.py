@@ -101,6 +101,8 @@ RUNNING = Style(
 )
 DURATION = 10.0  # of what is done on the spot [s]
 RUNWAY = 6.0  # walked or run through [m]
+SOFT_LANDING = 0.07  # the pelvis lands lower than it took off, the knees bent [m]
+PUSH_OFF, TOUCH_DOWN = np.deg2rad(-50.0), np.deg2rad(-22.0)  # pitch of the feet when they leave and meet the floor
 STANDING_KNEE = np.array(np.deg2rad(4.0))
 
 
@@ -272,91 +274,98 @@ def _boxing(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.r
 
 
 def _jumping(person: Person, skill: Skill, gait: Gait, t: Float64Array, rng: np.random.Generator) -> body.Posture:
-    """Countermovement jumps forward, one after the other.
-
-    Each is a polynomial of the fifth degree between stand, crouch, take-off, landing, crouch and stand, with the
-    accelerations that go with them; between take-off and landing it is free fall, exactly.
-    """
+    """Countermovement jumps forward, one after the other."""
     segments = person.segments
     still = _still(person, gait, t, rng)
-    upright = float(still.pelvis[0, 2])
-    speed = float(np.sqrt(2 * GRAVITY * skill.jump_height))
-    flight = 2 * speed / GRAVITY
-    off = np.deg2rad(-50.0)  # pitch of the feet as they leave the floor
-    risen = float(body.ankle_over_floor(segments, np.array(off))[1])
-    high = upright + 0.85 * (risen - segments.ankle_height) - 0.035  # knees not quite straight
-    low = upright - skill.crouch * segments.leg
-    pushing = 1.9 * (high - low) / speed
-    # moments of one jump: stand, crouched, take-off, landing, caught, upright
-    moments = np.cumsum([0.0, 0.45, pushing, flight, 0.28, 0.50])
-    length = skill.jump_length
-    fast = 0.72 * length / flight
-    z = BPoly.from_derivatives(
-        moments,
-        [
+    upright = float(still.pelvis[:, 2].mean())
+    jump = _Jump.of(person, skill, upright)
+    pauses = np.maximum(skill.pause * (1.0 + 0.3 * rng.normal(size=len(t))), 0.1)
+    begins = 0.3 + 0.3 * rng.random() + np.concatenate(([0.0], np.cumsum(jump.moments[-1] + pauses)))
+    begins = begins[begins + jump.moments[-1] < t[-1]]
+    count = np.searchsorted(begins, t, side="right")  # of jumps begun
+    u = np.clip(t - np.concatenate(([np.inf], begins))[count], 0.0, jump.moments[-1])  # [s] of the jump
+    done = np.maximum(count - 1, 0) * skill.jump_length
+
+    crouched, off, down, caught, risen = jump.moments[1:]
+    air = np.clip((u - off) / (down - off), 0.0, 1.0)
+    rolling = _smooth((u - off + 0.14) / 0.14) * (1.0 - _smooth(air / 0.75))
+    touching = _smooth((air - 0.55) / 0.45) * (1.0 - _smooth((u - down) / 0.09))
+    pitch = PUSH_OFF * rolling + TOUCH_DOWN * touching
+    ahead, above = body.ankle_over_floor(segments, pitch)
+    ankles = still.ankles.copy()
+    ankles[..., 0] += done + skill.jump_length * _smooth(air) + ahead
+    ankles[..., 2] = above + 1.25 * skill.jump_height * (4 * air * (1 - air)) ** 1.35
+
+    fold = _smooth(u / crouched) * (1 - _smooth((u - crouched) / (off - crouched)))
+    yielding = _smooth((u - down) / (caught - down)) * (1 - _smooth((u - caught) / (risen - caught)))
+    lean = np.deg2rad(38.0) * fold + np.deg2rad(26.0) * yielding
+    swing = _smooth((u - crouched + 0.25) / (off - crouched + 0.50))
+    back = _smooth(u / crouched) * (1 - swing)
+    calm = 1.0 - _smooth((u - down + 0.1) / 0.75)
+    arm = calm * (np.deg2rad(95.0) * swing - np.deg2rad(40.0) * back)
+    arms = [_hanging_arm(gait, sign, arm, 0.35 * np.maximum(arm, 0.0)) for sign in body.SIDES]
+
+    pelvis = still.pelvis.copy()
+    pelvis[:, 0] += done + jump.forward(u) - 0.10 * np.sin(lean)
+    pelvis[:, 2] += jump.height(u) - upright
+    jumping = replace(
+        still,
+        pelvis=pelvis,
+        ankles=ankles,
+        foot_pitch=np.stack((pitch, pitch)),
+        lean=0.5 * gait.trunk_lean + lean,
+        upper_arms=np.stack([upper for upper, _ in arms]),
+        forearms=np.stack([fore for _, fore in arms]),
+    )
+    hips = pelvis + body.hips(segments, jumping.heading, jumping.pelvis_list)
+    return replace(jumping, ankles=body.within_reach(segments, hips, ankles))
+
+
+@dataclass(frozen=True)
+class _Jump:
+    """Where the pelvis is during one jump: polynomials of the fifth degree between moments of known acceleration.
+
+    Between take-off and landing that is free fall, exactly.
+
+    Attributes:
+        moments: when it begins, is crouched, takes off, lands, is caught and upright again [s].
+        height: of the pelvis [m], over time.
+        forward: of the pelvis [m], over time.
+    """
+
+    moments: Float64Array
+    height: BPoly
+    forward: BPoly
+
+    @classmethod
+    def of(cls, person: Person, skill: Skill, upright: float) -> "_Jump":
+        """The jump of a person whose pelvis is at `upright` [m] while standing."""
+        segments, length = person.segments, skill.jump_length
+        speed = float(np.sqrt(2 * GRAVITY * skill.jump_height))
+        landing = float(np.sqrt(speed**2 + 2 * GRAVITY * SOFT_LANDING))
+        flight = (speed + landing) / GRAVITY
+        raised = float(body.ankle_over_floor(segments, np.array(PUSH_OFF))[1]) - segments.ankle_height
+        high = upright + 0.85 * raised - 0.035  # knees not quite straight
+        low = upright - skill.crouch * segments.leg
+        moments = np.cumsum([0.0, 0.45, 1.9 * (high - low) / speed, flight, 0.28, 0.50])
+        height = [
             (upright, 0.0, 0.0),
             (low, 0.0, 9.0),
             (high, speed, -GRAVITY),
-            (high - 0.05, -speed, -GRAVITY),
+            (high - SOFT_LANDING, -landing, -GRAVITY),
             (upright - 0.7 * (upright - low), 0.0, 9.0),
             (upright, 0.0, 0.0),
-        ],
-    )
-    x = BPoly.from_derivatives(
-        moments,
-        [
+        ]
+        fast, off = 0.72 * length / flight, 0.16 * length
+        forward = [
             (0.0, 0.0, 0.0),
             (0.02, 0.0, 1.0),
-            (0.16 * length, fast, 0.0),
-            (0.16 * length + fast * flight, fast, 0.0),
+            (off, fast, 0.0),
+            (off + fast * flight, fast, 0.0),
             (length - 0.03, 0.0, -1.0),
             (length, 0.0, 0.0),
-        ],
-    )
-    cycle = float(moments[-1])
-    posture_x, posture_z = np.zeros_like(t), np.full_like(t, upright)
-    feet_x, feet_lift, pitch = np.zeros_like(t), np.zeros_like(t), np.zeros_like(t)
-    arm, lean = np.zeros_like(t), np.zeros_like(t)
-    begin, done = 0.3 + 0.3 * float(rng.random()), 0.0
-    while begin + cycle < t[-1]:
-        now = (t >= begin) & (t < begin + cycle)
-        after = t >= begin + cycle
-        u = t[now] - begin
-        posture_x[now], posture_z[now] = done + x(u), z(u)
-        air = np.clip((u - moments[2]) / flight, 0.0, 1.0)
-        rising = _smooth((u - moments[2] + 0.14) / 0.14) * (1.0 - _smooth(air / 0.75))
-        landing = _smooth((air - 0.55) / 0.45) * (1.0 - _smooth((u - moments[3]) / 0.09))
-        pitch[now] = off * rising + np.deg2rad(-22.0) * landing
-        feet_x[now] = done + length * _smooth(air)
-        feet_lift[now] = 1.25 * skill.jump_height * (4 * air * (1 - air)) ** 1.35
-        down, swing = _smooth(u / moments[1]), _smooth((u - moments[1] + 0.20) / (pushing + 0.34))
-        calm = 1.0 - _smooth((u - moments[3] + 0.1) / 0.75)
-        arm[now] = calm * (np.deg2rad(-40.0) * down * (1 - swing) + np.deg2rad(105.0) * swing)
-        fold = _smooth(u / moments[1]) * (1 - _smooth((u - moments[1]) / pushing))
-        caught = _smooth((u - moments[3]) / 0.28) * (1 - _smooth((u - moments[4]) / 0.50))
-        lean[now] = np.deg2rad(38.0) * fold + np.deg2rad(26.0) * caught
-        done += length
-        posture_x[after], feet_x[after] = done, done
-        begin += cycle + max(skill.pause * (1.0 + 0.3 * float(rng.normal())), 0.1)
-    ahead, above = body.ankle_over_floor(segments, pitch)
-    ankles = still.ankles.copy()
-    ankles[..., 0] += feet_x + ahead
-    ankles[..., 2] = above + feet_lift
-    pelvis = still.pelvis.copy()
-    pelvis[:, 0] += posture_x - 0.10 * np.sin(lean)
-    pelvis[:, 2] += posture_z - upright
-    jumping = replace(
-        still, pelvis=pelvis, ankles=ankles, foot_pitch=np.stack((pitch, pitch)), lean=gait.trunk_lean * 0.5 + lean
-    )
-    swung = [_hanging_arm(gait, sign, arm, 0.35 * np.maximum(arm, 0.0)) for sign in body.SIDES]
-    return _reachable(
-        person,
-        replace(
-            jumping,
-            upper_arms=np.stack([upper for upper, _ in swung]),
-            forearms=np.stack([fore for _, fore in swung]),
-        ),
-    )
+        ]
+        return cls(moments, BPoly.from_derivatives(moments, height), BPoly.from_derivatives(moments, forward))
 
 
 def _still(person: Person, gait: Gait, t: Float64Array, rng: np.random.Generator) -> body.Posture:
@@ -417,12 +426,6 @@ def _with_hands(
         upper.append(directions[0])
         fore.append(directions[1])
     return replace(posture, upper_arms=np.stack(upper), forearms=np.stack(fore))
-
-
-def _reachable(person: Person, posture: body.Posture) -> body.Posture:
-    """The posture with feet in the air no farther from the hips than legs are long."""
-    hips = posture.pelvis + body.hips(person.segments, posture.heading + posture.pelvis_yaw, posture.pelvis_list)
-    return replace(posture, ankles=body.within_reach(person.segments, hips, posture.ankles))
 
 
 def _hip(person: Person, side: int) -> Float64Array:
