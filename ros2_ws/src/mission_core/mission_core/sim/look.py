@@ -102,9 +102,9 @@ def sample_look(seed: int) -> Look:
     """The look of a walk's seed; nothing about the person goes into it."""
     rng = np.random.default_rng((seed, 0x100C))
 
-    def shade(colours: Sequence[Colour], spread: float = 0.1) -> Colour:
+    def shade(colours: Sequence[Colour], spread: float, tint: float = 0.04) -> Colour:
         base = np.array(colours[rng.integers(len(colours))]) * np.exp(rng.normal(0.0, spread))
-        return _colour(base * np.exp(rng.normal(0.0, 0.04, 3)))
+        return _colour(base * np.exp(rng.normal(0.0, tint, 3)))
 
     def cloth() -> Colour:
         hue, saturation, value = rng.uniform(0, 360), rng.beta(1.3, 1.6), rng.uniform(0.12, 0.92)
@@ -115,8 +115,8 @@ def sample_look(seed: int) -> Look:
     skirt = float(rng.uniform(0.8, 1.3)) if long_hair and rng.random() < 0.3 else 0.0
     return Look(
         seed=seed,
-        skin=shade(SKINS, 0.06),
-        hair=shade(HAIRS, 0.2),
+        skin=shade(SKINS, 0.05, 0.012),
+        hair=shade(HAIRS, 0.2, 0.02),
         hair_depth=float(rng.uniform(0.006, 0.028)),
         long_hair=long_hair,
         top=cloth(),
@@ -145,6 +145,7 @@ SIZE = 1024  # of the texture [texel]; its left half is the front, its right hal
 _SPAN = 0.7  # half of the width that each half of the texture shows [m]
 _TOP = 1.95  # height that it shows [m]
 _EYE_PLACE = np.array([0.60, 0.20])  # the eyeballs lie apart, where the average body leaves room [m]
+_BLEED = 6.0  # how far colours go beyond the edge of the body, for filters look there [texel]
 _SWATCHES = {"hair": (8, 700, 88, 860), "skirt": (424, 700, 504, 860)}  # left, top, right, bottom [texel]
 
 
@@ -156,24 +157,30 @@ class _Chart:
         corners: (R,) vertex of each vertex as drawn; those on the seam are drawn twice.
         faces: (F, 3) among them.
         uv: (R, 2) in the texture, from its lower left corner.
-        place: (SIZE, SIZE, 3) where on the average body a texel lies [m].
-        shares: (SIZE, SIZE, 4) how much it moves with trunk, head, arms and legs.
-        arm: (SIZE, SIZE) level on the arm, as `Body.along`.
-        leg: (SIZE, SIZE) level on the leg.
-        hair: (SIZE, SIZE) above the hairline if > 0.5.
-        eye: (SIZE, SIZE) part of an eyeball if > 0.5.
+        texels: (N,) flat indices of the texels on the body or near its edge; of these:
+        front: (N,) in the half that shows the front.
+        across: (N,) where on the average body a texel lies, to the left [m].
+        up: (N,) and how high [m].
+        region: (N,) whether it moves with trunk (0), head (1), arms (2) or legs (3).
+        arm: (N,) level on the arm, as `Body.along`.
+        leg: (N,) level on the leg.
+        hair: (N,) above the hairline.
+        eye: (N,) part of an eyeball.
         landmarks: places of nose, left eye and hip joint of the average body [m].
     """
 
     corners: NDArray[np.int_]
     faces: Int32Array
     uv: Float32Array
-    place: Float32Array
-    shares: Float32Array
+    texels: NDArray[np.int_]
+    front: NDArray[np.bool_]
+    across: Float32Array
+    up: Float32Array
+    region: NDArray[np.int_]
     arm: Float32Array
     leg: Float32Array
-    hair: Float32Array
-    eye: Float32Array
+    hair: NDArray[np.bool_]
+    eye: NDArray[np.bool_]
     landmarks: dict[str, Float64Array]
 
 
@@ -198,30 +205,24 @@ def _chart() -> _Chart:
     levels = chain_levels(rest, joints)
     shares = np.stack([table.weights[:, list(group)].sum(axis=1) for group in _groups()], axis=-1)
     left = rest[:, 1] > 0
-    fields = np.concatenate(
-        (
-            rest,
-            shares,
-            np.where(left, levels[2], levels[4])[:, None],
-            np.where(left, levels[3], levels[5])[:, None],
-            hairy(rest, joints)[:, None],
-            table.eyes[:, None],
-        ),
-        axis=1,
-    )
-    texels = _rasterised(uv * SIZE, faces, fields[corners]).astype(np.float32)
-    place = {"nose": joints[Joint.NOSE], "eye": joints[Joint.EYE_LEFT], "hip": joints[Joint.HIP_LEFT]}
+    arm, leg = (np.where(left, levels[k], levels[k + 2])[:, None] for k in (2, 3))
+    fields = np.concatenate((rest, arm, leg, hairy(rest, joints)[:, None], table.eyes[:, None], shares), axis=1)
+    texels, fine = _rasterised(uv * SIZE, faces, fields[corners])
+    values = fine.astype(np.float32)
     return _Chart(
-        corners,
-        faces,
-        uv.astype(np.float32),
-        texels[..., :3],
-        texels[..., 3:7],
-        texels[..., 7],
-        texels[..., 8],
-        texels[..., 9],
-        texels[..., 10],
-        place,
+        corners=corners,
+        faces=faces,
+        uv=uv.astype(np.float32),
+        texels=texels,
+        front=texels % SIZE < SIZE // 2,
+        across=np.ascontiguousarray(values[:, 1]),
+        up=np.ascontiguousarray(values[:, 2]),
+        region=values[:, 7:].argmax(axis=1),
+        arm=np.ascontiguousarray(values[:, 3]),
+        leg=np.ascontiguousarray(values[:, 4]),
+        hair=values[:, 5] > 0.5,
+        eye=values[:, 6] > 0.5,
+        landmarks={"nose": joints[Joint.NOSE], "eye": joints[Joint.EYE_LEFT], "hip": joints[Joint.HIP_LEFT]},
     )
 
 
@@ -241,120 +242,119 @@ def _groups() -> tuple[tuple[Segment, ...], ...]:
     )
 
 
-def _rasterised(corners: Float64Array, faces: Int32Array, fields: Float64Array) -> Float64Array:
-    """Fields (R, K) of the corners (R, 2) [texel], interpolated over the faces: (SIZE, SIZE, K), row 0 at the bottom.
+def _rasterised(
+    corners: Float64Array, faces: Int32Array, fields: Float64Array
+) -> tuple[NDArray[np.int_], Float64Array]:
+    """Fields (R, K) of the corners (R, 2) [texel], interpolated over the faces.
 
-    Texels outside of all faces take the values of the nearest one inside.
+    Returns:
+        Flat indices (N,) of the texels inside of the faces, or nearly so, row 0 at the bottom, and their fields (N, K);
+        those outside have the fields of the nearest one inside.
     """
     owner = np.full((SIZE, SIZE), -1, np.int32)
     for index, triangle in enumerate(np.round(corners[faces] * 16).astype(np.int32)):
         cv2.fillConvexPoly(owner, triangle, (index,), cv2.LINE_8, 4)
-    rows, columns = distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
-    owner = owner[rows, columns]
-    a, b, c = (corners[faces[owner, k]] for k in range(3))
+    distance, (rows, columns) = distance_transform_edt(owner < 0, return_indices=True)
+    texels = np.flatnonzero(distance < _BLEED)
+    rows, columns = rows.ravel()[texels], columns.ravel()[texels]
+    triangle = faces[owner[rows, columns]]
+    a, b, c = (corners[triangle[:, k]] for k in range(3))
     point = np.stack((columns, rows), axis=-1).astype(np.float64)
 
     def doubled(p: Float64Array, q: Float64Array, r: Float64Array) -> Float64Array:
-        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
+        return (q[:, 0] - p[:, 0]) * (r[:, 1] - p[:, 1]) - (q[:, 1] - p[:, 1]) * (r[:, 0] - p[:, 0])
 
     whole = doubled(a, b, c)
     whole = np.where(np.abs(whole) < 1e-9, 1e-9, whole)
-    shares = np.stack((doubled(point, b, c), doubled(a, point, c), doubled(a, b, point)), axis=-1) / whole[..., None]
+    shares = np.stack((doubled(point, b, c), doubled(a, point, c), doubled(a, b, point)), axis=-1) / whole[:, None]
     shares = np.clip(shares, 0.0, 1.0)
     shares /= np.maximum(shares.sum(axis=-1, keepdims=True), 1e-9)
-    return sum(shares[..., k, None] * fields[faces[owner, k]] for k in range(3))
+    return texels, np.einsum("nk,nkf->nf", shares, fields[triangle])
 
 
 def texture(look: Look) -> ImageArray:
     """The look as BGR (SIZE, SIZE, 3), row 0 at the bottom."""
     chart = _chart()
     rng = np.random.default_rng((look.seed, 0xC107))
-    across, up = chart.place[..., 1], chart.place[..., 2]
-    front = np.arange(SIZE)[None, :] < SIZE // 2
-    region = chart.shares.argmax(axis=-1)  # 0 trunk, 1 head, 2 arms, 3 legs
-    image = np.empty((SIZE, SIZE, 3), np.float32)
-    image[:] = look.skin
-    image *= 1.0 + 0.05 * _noise(rng, 24)[..., None]
-    _paint_face(image, look, chart, front)
+    across, up = chart.across, chart.up
 
-    fabric = (1.0 + 0.07 * _noise(rng, 20) + 0.05 * _noise(rng, 300))[..., None]
+    def noise(columns: int, rows: int) -> Float32Array:
+        """Smooth noise of deviation near one (SIZE, SIZE)."""
+        cells = rng.standard_normal((rows, columns)).astype(np.float32)
+        return np.asarray(cv2.resize(cells, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC), np.float32)
+
+    colours = np.outer(1.0 + 0.05 * noise(24, 24).ravel()[chart.texels], look.skin).astype(np.float32)
+    _paint_face(colours, look, chart)
+
+    weave = 1.0 + 0.07 * noise(20, 20) + 0.05 * noise(300, 300)
+    fabric = weave.ravel()[chart.texels][:, None]
     hem = chart.landmarks["hip"][2] + look.hem
-    trunk, arms, legs = region == 0, region == 2, region == 3
+    trunk, arms, legs = (chart.region == k for k in (0, 2, 3))
+    middle = trunk | legs
     under_skirt = chart.leg < 0.8 * look.skirt  # so that no thigh shines through
-    bottom = (trunk | legs) & (up < hem + 0.05) & ((chart.leg < look.leg) | under_skirt)
-    image[bottom] = (np.array(look.bottom, np.float32) * fabric)[bottom]
-    neckline = front & (np.abs(across) < 0.5 * (up - chart.landmarks["nose"][2] + 0.21))
-    top = (((trunk | legs) & (up > hem)) | (arms & (chart.arm < look.sleeve))) & ~neckline
-    cloth = _patterned(look, across, up, rng)
+    bottom = middle & (up < hem + 0.05) & ((chart.leg < look.leg) | under_skirt)
+    colours[bottom] = np.array(look.bottom, np.float32) * fabric[bottom]
+    neckline = chart.front & (np.abs(across) < 0.5 * (up - chart.landmarks["nose"][2] + 0.21))
+    top = ((middle & (up > hem)) | (arms & (chart.arm < look.sleeve))) & ~neckline
+    speckles = noise(60, 60).ravel()[chart.texels][top]
+    colours[top] = _patterned(look, across[top], up[top], speckles, rng) * fabric[top]
     if look.open_jacket:
-        cloth = np.where(
-            (front & trunk & (np.abs(across) < 0.055))[..., None], np.array(look.second, np.float32), cloth
-        )
-    image[top] = (cloth * fabric)[top]
-    belt = (trunk | legs) & (np.abs(up - hem) < 0.006)
-    image[belt] *= 0.6
+        shirt = top & chart.front & trunk & (np.abs(across) < 0.055)
+        colours[shirt] = np.array(look.second, np.float32) * fabric[shirt]
+    colours[middle & (np.abs(up - hem) < 0.006)] *= 0.6
     if look.leg > 1.5:
-        image[legs & (chart.leg > look.leg)] = 0.15  # socks
-    image[legs & (up < 0.10)] = look.shoes
-    image[legs & (up < 0.018)] = np.array(look.shoes, np.float32) * 0.5 + 0.1
+        colours[legs & (chart.leg > look.leg)] = 0.15  # socks
+    colours[legs & (up < 0.10)] = look.shoes
+    colours[legs & (up < 0.018)] = np.array(look.shoes, np.float32) * 0.5 + 0.1
 
-    strands = 1.0 + 0.12 * cv2.resize(rng.standard_normal((24, SIZE)).astype(np.float32), (SIZE, SIZE))
-    hair = np.array(look.hair, np.float32) * strands[..., None]
-    scalp = (chart.hair > 0.5) & (region == 1)
-    image[scalp] = hair[scalp]
-    for name, colour in (("hair", hair), ("skirt", np.array(look.bottom, np.float32) * fabric)):
+    strands = 1.0 + 0.12 * noise(SIZE, 24)
+    scalp = chart.hair & (chart.region == 1)
+    colours[scalp] = np.outer(strands.ravel()[chart.texels][scalp], look.hair)
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    image.reshape(-1, 3)[chart.texels] = np.clip(colours * 255, 0, 255)
+    for name, colour, tone in (("hair", look.hair, strands), ("skirt", look.bottom, weave)):
         left, low, right, high = _SWATCHES[name]
         rows = slice(SIZE - high, SIZE - low)
-        image[rows, left:right] = colour[rows, left:right]
-    return np.clip(image * 255, 0, 255).astype(np.uint8)
+        image[rows, left:right] = np.clip(tone[rows, left:right, None] * np.array(colour) * 255, 0, 255)
+    return image
 
 
-def _paint_face(image: Float32Array, look: Look, chart: _Chart, front: NDArray[np.bool_]) -> None:
-    """Lips, brows, cheeks and eyes."""
-    across, up = np.abs(chart.place[..., 1]), chart.place[..., 2]
+def _paint_face(colours: Float32Array, look: Look, chart: _Chart) -> None:
+    """Lips, brows, cheeks and eyes, into the colours (N, 3) of the texels."""
     nose, eye = chart.landmarks["nose"], chart.landmarks["eye"]
-    face = front & (chart.shares[..., 1] > 0.5)
-    cheeks = np.exp(-((across - 0.035) ** 2 + (up - nose[2]) ** 2) / 0.022**2) * face
-    image *= 1.0 - cheeks[..., None] * np.array([0.10, 0.08, 0.0], np.float32)
-    lips = face & ((across / 0.024) ** 2 + ((up - nose[2] + 0.035) / 0.0075) ** 2 < 1)
-    image[lips] *= (0.72, 0.62, 0.92)
-    brows = (
-        face & (np.abs(up - eye[2] - 0.019 + 2.0 * (across - 0.032) ** 2) < 0.004) & (np.abs(across - 0.034) < 0.019)
-    )
-    image[brows] = 0.35 * image[brows] + 0.65 * np.array(look.hair, np.float32)
-    sockets = face & ((across - abs(eye[1])) ** 2 / 0.018**2 + (up - eye[2]) ** 2 / 0.011**2 < 1)
-    image[sockets] *= 0.8
-    ball = chart.eye > 0.5
-    image[ball] = 0.85
-    pupil = np.hypot(across - abs(eye[1]), up - eye[2])
-    image[ball & (pupil < 0.0065)] = (0.12, 0.15, 0.2)
+    face = np.flatnonzero((chart.front & (chart.region == 1)) | chart.eye)
+    skin, across, up = colours[face], np.abs(chart.across[face]), chart.up[face]
+    cheeks = np.exp(-((across - 0.035) ** 2 + (up - nose[2]) ** 2) / 0.022**2)
+    skin *= 1.0 - cheeks[:, None] * np.array([0.10, 0.08, 0.0], np.float32)
+    skin[(across / 0.024) ** 2 + ((up - nose[2] + 0.035) / 0.0075) ** 2 < 1] *= (0.72, 0.62, 0.92)
+    brows = (np.abs(up - eye[2] - 0.019 + 2.0 * (across - 0.032) ** 2) < 0.004) & (np.abs(across - 0.034) < 0.019)
+    skin[brows] = 0.35 * skin[brows] + 0.65 * np.array(look.hair, np.float32)
+    skin[(across - abs(eye[1])) ** 2 / 0.018**2 + (up - eye[2]) ** 2 / 0.011**2 < 1] *= 0.8
+    ball = chart.eye[face]
+    skin[ball] = 0.85
+    skin[ball & (np.hypot(across - abs(eye[1]), up - eye[2]) < 0.0065)] = (0.12, 0.15, 0.2)
+    colours[face] = skin
 
 
-def _patterned(look: Look, across: Float32Array, up: Float32Array, rng: np.random.Generator) -> Float32Array:
+def _patterned(
+    look: Look, across: Float32Array, up: Float32Array, speckles: Float32Array, rng: np.random.Generator
+) -> Float32Array:
+    """Colours (N, 3) of the top at places (N,) of the average body."""
     first, second = np.array(look.top, np.float32), np.array(look.second, np.float32)
     period = rng.uniform(0.03, 0.12)
     rows, columns = np.sin(2 * np.pi * up / period), np.sin(2 * np.pi * across / period)
     if look.pattern == "stripes":
-        share = (rows > rng.uniform(-0.3, 0.6)).astype(np.float32)
+        share = 1.0 * (rows > rng.uniform(-0.3, 0.6))
     elif look.pattern == "pinstripes":
-        share = (np.sin(2 * np.pi * across / 0.025) > 0.8).astype(np.float32)
+        share = 1.0 * (np.sin(2 * np.pi * across / 0.025) > 0.8)
     elif look.pattern == "checks":
         share = 0.45 * (rows > 0.2) + 0.45 * (columns > 0.2)
     elif look.pattern == "print":
-        height, width = rng.uniform(0.05, 0.11), rng.uniform(0.06, 0.12)
-        share = ((np.abs(up - rng.uniform(1.22, 1.32)) < height) & (np.abs(across) < width)).astype(np.float32)
-        share *= _noise(rng, 60) > rng.uniform(-0.6, 0.2)
+        inside = (np.abs(up - rng.uniform(1.22, 1.32)) < rng.uniform(0.05, 0.11)) & (np.abs(across) < 0.09)
+        share = 1.0 * (inside & (speckles > rng.uniform(-0.6, 0.2)))
     else:
-        share = np.zeros_like(up)
-    mixed: Float32Array = first + share[..., None] * (second - first)
-    return mixed.astype(np.float32)
-
-
-def _noise(rng: np.random.Generator, cells: int) -> Float32Array:
-    """Smooth noise of deviation near one over the texture."""
-    return np.asarray(
-        cv2.resize(rng.standard_normal((cells, cells)).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-    )
+        share = np.zeros(len(up))
+    return (first + share[:, None] * (second - first)).astype(np.float32)
 
 
 # --- the clothes as geometry -----------------------------------------------------------------------------------------
@@ -434,18 +434,42 @@ def _clothed(body: Body, look: Look) -> Float64Array:
     flat = body.rest
     for _ in range(6):
         flat = smooth @ flat
-    hidden = (0.6 * (smooth @ cloth) + 0.9 * shoe)[:, None]
+    hidden = 0.6 * (smooth @ cloth)[:, None]
     rest = body.rest + np.minimum(hidden, 1.0) * (flat - body.rest)
-
+    rest += shoe[:, None] * (_shoes(body) - rest)
     flare = 1.0 + np.clip(along - 0.8, 0.0, 1.2) * leg
     depth = np.maximum(
         look.loose * (1.0 - 0.5 * arm) * (smooth @ (smooth @ top)), look.wide * flare * (smooth @ (smooth @ bottom))
     )
-    depth = depth + 0.004 * cloth + 0.012 * shoe + look.hair_depth * (smooth @ (smooth @ scalp)) ** 1.5
+    depth = depth + 0.004 * cloth + 0.006 * shoe + look.hair_depth * (smooth @ (smooth @ scalp)) ** 1.5
     rest = rest + depth[:, None] * body.normals(body.rest.astype(np.float32))
-    floor = body.rest[:, 2].min()
-    rest[parts == Part.FOOT, 2] = np.maximum(rest[parts == Part.FOOT, 2], floor)
+    rest[parts == Part.FOOT, 2] = np.maximum(rest[parts == Part.FOOT, 2], body.rest[:, 2].min())
     return rest
+
+
+def _shoes(body: Body) -> Float64Array:
+    """The rest mesh with shoes in place of feet: boxy tubes as long, wide and high as the feet, without toes."""
+    out = body.rest.copy()
+    for side in (-1.0, 1.0):
+        foot = (body.parts == Part.FOOT) & (side * body.rest[:, 1] > 0)
+        bare = body.rest[foot]
+        length = np.ptp(bare[:, 0])
+        share = (bare[:, 0] - bare[:, 0].min()) / length  # 0 heel, 1 toes
+        knots = np.linspace(0.05, 0.95, 10)
+        slices = [bare[np.abs(share - knot) < 0.1] for knot in knots]
+        low, high, top = (
+            np.interp(share, knots, values)
+            for values in np.array([[p[:, 1].min(), p[:, 1].max(), p[:, 2].max()] for p in slices]).T
+        )
+        end = np.sqrt(np.clip(1.0 - np.clip((share - 0.75) / 0.28, 0.0, 1.0) ** 2, 0.0, 1.0))  # round before the toes
+        half = np.stack(((high - low) / 2 * (0.35 + 0.65 * end) + 0.006, top * (0.6 + 0.4 * end) / 2 + 0.006), axis=-1)
+        centre = np.stack(((high + low) / 2, half[:, 1]), axis=-1)
+        across = (bare[:, 1:] - centre) / half
+        norm = (np.abs(across) ** 4).sum(axis=-1, keepdims=True) ** 0.25
+        shoe = np.concatenate((bare[:, :1] + 0.012 * share[:, None], centre + half * across / norm), axis=-1)
+        blend = np.clip((share - 0.3) / 0.2, 0.0, 1.0)[:, None]
+        out[foot] = bare + blend * (shoe - bare)
+    return out
 
 
 def _smoothing(faces: Int32Array, count: int) -> csr_matrix:
