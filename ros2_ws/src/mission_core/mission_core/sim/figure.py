@@ -39,6 +39,10 @@ def draw_instant(path: Path, profile_file: Path, seed: int) -> None:
     Raises:
         ConfigurationError: the file cannot be written.
     """
+    if not path.parent.is_dir():
+        raise ConfigurationError(
+            f"{path} cannot be written, there is no {path.parent}: name another file with --figure"
+        )
     profile = load_profile(profile_file)
     rng = np.random.default_rng(seed)
     who = rooms.person(f"P{int(rng.integers(58)):02d}")
@@ -128,7 +132,7 @@ def _draw_points(axes: Axes, points: Points, joints: Float64Array, columns: Sequ
     axes.set_aspect("equal")
     axes.grid(alpha=0.3)
     if not from_above:
-        axes.figure.colorbar(dots, ax=axes, label="velocity [m/s], + = away", shrink=0.7)
+        axes.figure.colorbar(dots, ax=axes, label="velocity [m/s], + = away", location="bottom", shrink=0.8)
 
 
 def _draw_range_doppler(axes: Axes, view: RadarView, t: float) -> None:
