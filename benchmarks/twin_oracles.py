@@ -12,7 +12,6 @@
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +64,6 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--images", type=Path, help="directory to plot into")
     options = parser.parse_args()
-    os.nice(10)
     spread = population_spread()
     clips = Clips.of(simulated(range(POPULATION_SEED, POPULATION_SEED + options.people), options.processes))
     keys = [(sensor, seconds) for sensor in SENSORS for seconds in DURATIONS]

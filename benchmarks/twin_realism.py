@@ -34,11 +34,11 @@ from mission_core.realism import (
     walker_places,
     walker_statistics,
 )
+from mission_core.sim import path
 from mission_core.sim.body import Body
-from mission_core.sim.cohort import sample_person
+from mission_core.sim.cohort import Person, sample_person
 from mission_core.sim.fmcw import FmcwRadar
 from mission_core.sim.gait import Walk
-from mission_core.sim.path import back_and_forth
 from mission_core.sim.scatter import scatterers
 from mission_core.types import Column, Float64Array, Mount, Points
 
@@ -48,6 +48,10 @@ RANGE_BIN = 0.5  # [m]
 PLACE_TIME = 0.5  # over which a walker's place is taken as the median [s]
 INSTANT = 0.005  # between the poses that velocities are taken from [s]
 WALKING = 0.3  # speed of a track of TI's tracker from which its person walks [m/s]
+# Where and how fast people walk, by the real points: RadHAR's go round in 9.5 s, TI's come in slowly and stop
+RADHAR_CIRCLE = path.circle((1.55, 0.35), 0.9)
+GTRACK_LANE = path.back_and_forth((1.3, 0.5), (5.5, -0.5))
+DOORS_LANE = path.back_and_forth((1.4, 0.0), (3.7, 0.0))
 FEWEST = 10  # values of a sample that is compared
 LONELY = 1.5  # distance to the next track from which its points are not mixed up [m]
 
@@ -115,7 +119,8 @@ class Case:
         title: of the plot.
         profile: of the radar.
         doppler_step: of the recording [m/s]; drivers take the middle of the band, the start, or c = 3e8 m/s.
-        ends: ranges between which the people walk [m].
+        path: that the people walk, without end.
+        speed: at which [m/s]; None = their own.
         pool: frames taken together, for radars that give two or three moving points per frame.
         real: statistics of every walker, in recordings or parts of them.
     """
@@ -123,7 +128,8 @@ class Case:
     title: str
     profile: RadarProfile
     doppler_step: float
-    ends: tuple[float, float]
+    path: path.Path
+    speed: float | None
     pool: int
     real: Callable[[], list[WalkerStatistics]]
 
@@ -136,9 +142,15 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="directory to plot into")
     options = parser.parse_args()
     cases = {
-        "radhar": Case("RadHAR, IWR1443, 30 Hz", profile(RADHAR_CFG, 77e9), 0.61467, (0.7, 2.6), 3, radhar_walkers),
-        "gtrack": Case("TI tracker vectors, 20 Hz", profile(GTRACK_CFG, 77e9), 0.08031, (1.3, 5.5), 1, gtrack_walkers),
-        "doors": Case("TI doors, IWR6843, 10 Hz", profile(DOORS_CFG, 60e9), 0.12517, (1.4, 3.7), 1, doors_walkers),
+        "radhar": Case(
+            "RadHAR, IWR1443, 30 Hz", profile(RADHAR_CFG, 77e9), 0.61467, RADHAR_CIRCLE, 0.6, 3, radhar_walkers
+        ),
+        "gtrack": Case(
+            "TI tracker vectors, 20 Hz", profile(GTRACK_CFG, 77e9), 0.08031, GTRACK_LANE, 0.66, 1, gtrack_walkers
+        ),
+        "doors": Case(
+            "TI doors, IWR6843, 10 Hz", profile(DOORS_CFG, 60e9), 0.12517, DOORS_LANE, None, 1, doors_walkers
+        ),
     }
     for name, case in cases.items():
         real = case.real()
@@ -208,11 +220,10 @@ def follow(frames: Sequence[Points], period: float) -> WalkerStatistics:
 
 
 def simulate(case: Case, seed: int, seconds: float) -> WalkerStatistics:
-    """One person alone, to and fro."""
+    """One person alone."""
     person = sample_person(seed)
     body, mount = Body(person), Mount(height=1.0)
-    near, far = case.ends
-    walk = Walk(person, back_and_forth((near, 0.0), (far, 0.0)), seed)
+    walk = walk_at(person, case, seed)
     radar = FmcwRadar(case.profile, mount, seed)
     period = case.profile.frame_period
     frames = []
@@ -222,6 +233,18 @@ def simulate(case: Case, seed: int, seconds: float) -> WalkerStatistics:
         points[:, Column.DOPPLER] *= case.doppler_step / case.profile.doppler_step
         frames.append(points)
     return follow(pooled(frames, case.pool), period * case.pool)
+
+
+def walk_at(person: Person, case: Case, seed: int) -> Walk:
+    """A walk at the speed of the case, cadence and step length changed alike as people do."""
+    walk = Walk(person, case.path, seed)
+    if case.speed is None:
+        return walk
+    way = np.diff(walk.joints(np.arange(0.0, 20.0, 0.5))[:, 0, :2], axis=0)
+    factor = np.sqrt(case.speed / (np.linalg.norm(way, axis=1).mean() / 0.5))
+    habit = person.gait
+    slower = replace(habit, cadence=habit.cadence * factor, step_length=habit.step_length * factor)
+    return Walk(replace(person, gait=slower), case.path, seed)
 
 
 # --- beside each other --------------------------------------------------------------------------------------------
@@ -271,7 +294,7 @@ def compare(real: Sequence[WalkerStatistics], simulated: Sequence[WalkerStatisti
         )
 
 
-def plot(case: Case, real: Sequence[WalkerStatistics], simulated: Sequence[WalkerStatistics], path: Path) -> None:
+def plot(case: Case, real: Sequence[WalkerStatistics], simulated: Sequence[WalkerStatistics], file: Path) -> None:
     """Distributions of all statistics, real and simulated."""
     both = samples(real, simulated)
     figure, axes = plt.subplots(2, (len(both) + 1) // 2, figsize=(13, 5.2), layout="constrained", squeeze=False)
@@ -285,8 +308,8 @@ def plot(case: Case, real: Sequence[WalkerStatistics], simulated: Sequence[Walke
         axis.axis("off")
     axes[0, 0].legend()
     figure.suptitle(case.title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=80)
     plt.close(figure)
 
 
