@@ -168,6 +168,11 @@ def install_packages() -> None:
     )  # fmt: skip
 
 
+def make_shapes() -> None:
+    """The table of bodies of the simulator, so that no node waits for it at its first start."""
+    run(PYTHON, "-W", "ignore", "-c", "from mission_core.sim.shapes import shapes; shapes()")
+
+
 def main() -> None:
     """Checks the machine, then does what has not been done yet."""
     missing = check_machine()
@@ -182,6 +187,7 @@ def main() -> None:
     step("messages", digest(interface_files), build_messages)
     setups = [SOURCES / name / file for name in ("mission_core", "mission_ros") for file in ("setup.py", "setup.cfg")]
     step("packages", digest(setups), install_packages)
+    step("bodies", digest([SOURCES / "mission_core" / "mission_core" / "sim" / "shapes.py"]), make_shapes)
 
 
 if __name__ == "__main__":

