@@ -19,6 +19,8 @@ _VERTEX = np.dtype([("place", "<f4", 3), ("colour", "u1", 4), ("uv", "<f4", 2)])
 def _graphics() -> tuple[Any, Any]:
     """Engine and pipe of this process. Only the offscreen pipe is opened, which asks for no display."""
     p3d.loadPrcFileData("", "notify-level warning\naudio-library-name null\nload-display p3tinydisplay\naux-display\n")
+    # by default a task of panda3d's own main loop would free the textures of what is gone; there is no such loop here
+    p3d.loadPrcFileData("", "garbage-collect-states false\n")
     pipe = p3d.GraphicsPipeSelection.getGlobalPtr().makePipe("TinyOffscreenGraphicsPipe", "p3tinydisplay")
     return p3d.GraphicsEngine.getGlobalPtr(), pipe
 
@@ -83,7 +85,9 @@ def _buffer(width: int, height: int) -> tuple[Any, Any, Any]:
     properties.setRgbaBits(8, 8, 8, 8)
     properties.setDepthBits(24)
     size = p3d.WindowProperties.size(width, height)
-    buffer = engine.makeOutput(pipe, "", 0, properties, size, p3d.GraphicsPipe.BFRefuseWindow)
+    what = (pipe, "", 0, properties, size, p3d.GraphicsPipe.BFRefuseWindow)
+    first = engine.getWindow(0) if engine.getNumWindows() else None  # with which all share their textures
+    buffer = engine.makeOutput(*what, first.getGsg(), first) if first is not None else engine.makeOutput(*what)
     picture = p3d.Texture()
     buffer.addRenderTexture(picture, p3d.GraphicsOutput.RTMCopyRam)
     buffer.setClearColor((0, 0, 0, 0))
