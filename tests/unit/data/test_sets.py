@@ -123,10 +123,14 @@ def test_a_directory_without_motion_is_refused(tmp_path: Path) -> None:
 
 
 def test_comments_do_not_count_as_another_generator(tmp_path: Path) -> None:
+    package = Path(sets.mission_core.__file__).parent
     hashes = []
-    for text in ('"""Walks."""\nSTEP = 0.7\n', '"""Runs."""\nSTEP = 0.7  # metres\n', "STEP = 0.8\n"):
-        package = tmp_path / str(len(hashes))
-        (package / "sim").mkdir(parents=True)
-        (package / "sim" / "gait.py").write_text(text)
-        hashes.append(sets.code_hash(package))
-    assert hashes[0] == hashes[1] != hashes[2]
+    for number, (old, new) in enumerate((("", ""), ("# [m/s^2]", "# [m / s^2]"), ("RUN_IN = 2.5", "RUN_IN = 2.6"))):
+        copy = tmp_path / str(number)
+        for name in sets._MODULES:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            text = (package / name).read_text()
+            assert name != "sim/gait.py" or old in text
+            (copy / name).write_text(text.replace(old, new) if name == "sim/gait.py" else text)
+        hashes.append(sets.code_hash(copy))
+    assert hashes[0] == hashes[1] == sets.code_hash() != hashes[2]

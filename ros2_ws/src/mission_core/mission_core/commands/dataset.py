@@ -67,8 +67,9 @@ def _info(opened: "DataSet", arguments: argparse.Namespace) -> int:
     print(f"  {manifest['name']} {manifest['version']}, seed {manifest['seed']}, code {manifest['code'] or '-'}")
     print(f"  radar profile {manifest['profile'] or '-'} ({manifest['profile_sha256'][:12] or '-'})")
     print(f"  {manifest['licence']}")
+    planned = f" ({manifest['planned_takes']} planned)" if manifest["planned_takes"] else ""
     print(
-        f"  {manifest['num_takes']} takes of {len(manifest['people'])} people in {len(opened.shards)} shards, "
+        f"  {manifest['num_takes']} takes{planned} of {len(manifest['people'])} people in {len(opened.shards)} shards, "
         f"{manifest['bytes'] / 1e6:.0f} MB"
     )
     for attribute in ("sensor", "scene", "route", "activity", "people"):

@@ -50,21 +50,19 @@ CAPTURED = "made of recorded motion: the terms of the recordings hold for it"
 # words that keep the draws of different purposes apart
 _SINGLE, _PAIR, _PAIRING, _MOCAP, _ACTIVITY, _MOTION = range(6)
 
-# whose change changes the data
+_SIMULATOR = (
+    *("activity", "body", "bvh", "cohort", "fmcw", "gait", "habits", "look", "mesh", "path", "posture", "raster"),
+    *("render", "rooms", "scatter", "scene", "sequence", "shapes", "skeletons", "tracker", "view"),
+)
 _MODULES = (
-    "sim/*.py",
-    "data/sets.py",
-    "data/twin.py",
-    "data/following.py",
-    "data/takes.py",
+    *(f"sim/{name}.py" for name in _SIMULATOR),
+    *(f"data/{name}.py" for name in ("sets", "twin", "following", "takes")),
+    *(f"radar/{name}.py" for name in ("profile", "clustering", "tracking", "doppler")),
     "camera/snippet.py",
     "calibration.py",
-    "radar/profile.py",
-    "radar/clustering.py",
-    "radar/tracking.py",
-    "radar/doppler.py",
     "models/reid/processing.py",
 )
+"""Whose change may change the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +100,13 @@ Plan = tuple[Recipe, list[Job]]
 def code_hash(package: Path = Path(mission_core.__file__).parent) -> str:
     """Of the code that shapes the data; comments, docstrings and layout do not count."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in _MODULES for path in package.glob(pattern)):
-        tree = ast.parse(path.read_text())
+    for name in _MODULES:
+        tree = ast.parse((package / name).read_text())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
             if isinstance(body, list):
                 node.body = [n for n in body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]  # type: ignore[attr-defined]
-        digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
     return digest.hexdigest()[:12]
 
 
