@@ -144,9 +144,9 @@ class Body:
 # --- posing ----------------------------------------------------------------------------------------------------------
 
 
-def skinning(rest: Float64Array, weights: Float64Array) -> csr_matrix:
-    """Matrix (V, 4 * segments) that turns transforms of segments into positions of vertices."""
-    homogeneous = np.concatenate((rest, np.ones((len(rest), 1))), axis=1)
+def skinning(rest: Float64Array, weights: Float64Array, offset: float = 1.0) -> csr_matrix:
+    """Matrix (V, 4 * segments) that turns transforms of segments into positions; into directions with offset 0."""
+    homogeneous = np.concatenate((rest, np.full((len(rest), 1), offset)), axis=1)
     return csr_matrix((weights[:, :, None] * homogeneous[:, None]).reshape(len(rest), -1))
 
 

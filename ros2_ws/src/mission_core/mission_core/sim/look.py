@@ -18,6 +18,7 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from mission_core.camera.skeleton import Joint
 from mission_core.sim.body import Body, Part, chain_levels, hairy, skinned, skinning
+from mission_core.sim.mesh import vertex_area_vectors
 from mission_core.sim.shapes import Segment, shapes
 from mission_core.types import Float32Array, Float64Array, ImageArray, Int32Array
 
@@ -385,38 +386,30 @@ class Dressed:
             pieces.append(_skirt(body, look))
             uvs.append(_swatch_uv("skirt", len(pieces[-1][0])))
         first, drawn = len(body.rest), len(chart.corners)
-        sheets = []
         for vertices, triangles, _ in pieces[1:]:
             corners.append(np.arange(first, first + len(vertices)))
-            sheets.append((triangles + drawn).astype(np.int32))
+            # hair and skirts are seen from within, too
+            faces += [(triangles + drawn).astype(np.int32), (triangles[:, ::-1] + drawn).astype(np.int32)]
             first, drawn = first + len(vertices), drawn + len(vertices)
         self._corners = np.concatenate(corners)
-        self._outside: Int32Array = np.concatenate(faces + sheets)
-        inside = [sheet[:, ::-1] for sheet in sheets]  # hair and skirts are seen from within, too
-        self.faces: Int32Array = np.concatenate([self._outside, *inside])
+        self.faces: Int32Array = np.concatenate(faces)
         self.uv = np.concatenate(uvs).astype(np.float32)
-        self._skin = skinning(np.concatenate([piece[0] for piece in pieces]), np.concatenate([p[2] for p in pieces]))
-        self._around = _incidence(self._corners[self._outside], first)
+        weights = np.concatenate([piece[2] for piece in pieces])
+        self._skin = skinning(np.concatenate([piece[0] for piece in pieces]), weights)
+        # normals turn as directions do: no offset. Stretching, which would tilt them a little, is left out
+        normals = np.concatenate([vertex_area_vectors(vertices, triangles) for vertices, triangles, _ in pieces])
+        self._turn = skinning(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12), weights, 0.0)
 
-    def vertices(self, joints: Float64Array) -> Float32Array:
-        """Vertices as drawn (T, R, 3) at joints (T, 32, 3) [m]."""
-        return skinned(self._skin, self.body.transforms(joints)).astype(np.float32)[:, self._corners]
-
-    def normals(self, vertices: Float32Array) -> Float32Array:
-        """Unit normals (R, 3) of one pose (R, 3)."""
-        corners = vertices[self._outside]
-        across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        total = self._around @ across
-        total /= np.maximum(np.linalg.norm(total, axis=-1, keepdims=True), 1e-12)
-        return np.asarray(total[self._corners], np.float32)
+    def posed(self, joints: Float64Array) -> tuple[Float32Array, Float32Array]:
+        """The vertices as drawn (T, R, 3) at joints (T, 32, 3) [m], and their unit normals (T, R, 3)."""
+        transforms = self.body.transforms(joints)
+        vertices = skinned(self._skin, transforms).astype(np.float32)[:, self._corners]
+        normals = skinned(self._turn, transforms).astype(np.float32)
+        normals /= np.sqrt(np.einsum("tvi,tvi->tv", normals, normals))[..., None]
+        return vertices, normals[:, self._corners]
 
 
 _Piece: TypeAlias = tuple[Float64Array, Int32Array, Float64Array]  # rest vertices, faces, skinning weights
-
-
-def _incidence(faces: NDArray[np.int_], count: int) -> csr_matrix:
-    columns = np.repeat(np.arange(len(faces)), 3)
-    return coo_matrix((np.ones(columns.size, np.float32), (faces.ravel(), columns)), (count, len(faces))).tocsr()
 
 
 def _clothed(body: Body, look: Look) -> Float64Array:

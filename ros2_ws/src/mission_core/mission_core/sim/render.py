@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.camera.skeleton import Joint
+from mission_core.errors import ConfigurationError
 from mission_core.geometry import optical_to_rep103, project, rep103_to_optical, room_to_sensor, sensor_to_room
 from mission_core.sim.look import Dressed
 from mission_core.sim.path import Motion
@@ -25,7 +26,8 @@ CAMERA = CameraModel(width=1280, height=720, fx=640.0, fy=640.0, cx=640.0, cy=36
 """720p with 90 degrees of horizontal view, as the Azure Kinect's colour camera has it (Microsoft, hardware specs)."""
 
 EXPOSURE = 1 / 100  # time for which the shutter is open, as indoors under lamps that flicker at 100 Hz [s]
-INSTANTS = 2  # within it, at which bodies are drawn
+SMEAR = 3.0  # bodies are drawn so often within it that limbs move no farther from one time to the next [pixel]
+MAX_INSTANTS = 5  # at which bodies are drawn within one exposure
 SAMPLES = 2  # per pixel and direction
 _CODE = 16  # step of alpha from figure to figure
 MAX_FIGURES = 14
@@ -40,7 +42,7 @@ class Figure:
 
     Attributes:
         dressed: body and clothes.
-        joints: (INSTANTS, 32, 3) [m], room frame of the camera.
+        joints: (2, 32, 3) when the shutter opens and when it closes [m], room frame of the camera.
     """
 
     dressed: Dressed
@@ -49,8 +51,8 @@ class Figure:
 
 def figures(dressed: Dressed, motion: Motion, times: Float64Array) -> list[Figure]:
     """Figures at the times (T,) [s], which are the middles of the exposures."""
-    instants = np.asarray(times, np.float64)[:, None] + EXPOSURE * ((np.arange(INSTANTS) + 0.5) / INSTANTS - 0.5)
-    joints = motion.joints(instants.ravel()).reshape(len(instants), INSTANTS, 32, 3)
+    ends = np.asarray(times, np.float64)[:, None] + EXPOSURE * np.array([-0.5, 0.5])
+    joints = motion.joints(ends.ravel()).reshape(len(ends), 2, 32, 3)
     return [Figure(dressed, each) for each in joints]
 
 
@@ -72,13 +74,21 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Posed:
-    """A figure in the camera's frame: vertices (INSTANTS, R, 3), colours (R, 4), bounds in the picture, depth [m]."""
+    """A figure in the camera's frame.
+
+    Attributes:
+        model: what is drawn.
+        vertices: (2, R, 3) at both ends of the exposure [m].
+        colours: (R, 4) of the vertices, alpha tells which figure it is.
+        bounds: left, top, right, bottom (4,) in the picture [pixel].
+        smear: how far the fastest limbs move during the exposure [pixel].
+    """
 
     model: Model
     vertices: Float32Array
     colours: ImageArray
     bounds: Float64Array
-    depth: float
+    smear: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +129,12 @@ class Renderer:
             figures: at most MAX_FIGURES.
             number: of the frame; noise and flicker differ from frame to frame.
             region: part of the picture to be made; None = all of it.
+
+        Raises:
+            ConfigurationError: there are too many figures.
         """
+        if len(figures) > MAX_FIGURES:
+            raise ConfigurationError(f"{len(figures)} people at once, a picture takes {MAX_FIGURES}: leave some out")
         whole = (0, 0, self.camera.width, self.camera.height)
         area = _common(region, whole) if region is not None else whole
         posed = [self._posed(figure, k) for k, figure in enumerate(figures)]
@@ -196,10 +211,8 @@ class Renderer:
 
     def _posed(self, figure: Figure, index: int) -> _Posed | None:
         """None where the body is, in part, too near or behind the camera."""
-        vertices = figure.dressed.vertices(figure.joints)
-        middle = len(vertices) // 2
-        chest = figure.joints[middle, Joint.SPINE_CHEST]
-        light = self.scene.light.on_body(chest, figure.dressed.normals(vertices[middle]))
+        vertices, normals = figure.dressed.posed(figure.joints)
+        light = self.scene.light.on_body(figure.joints[0, Joint.SPINE_CHEST], normals[0])
         vertices = room_to_sensor(vertices, self.mount)
         if vertices[..., 0].min() < 2 * NEAR:
             return None
@@ -207,10 +220,10 @@ class Renderer:
         if model is None:
             model = Model(figure.dressed.faces, figure.dressed.uv, figure.dressed.texture)
             self._models[figure.dressed] = model
-        bounds = _bounds(vertices.reshape(-1, 3), self.camera)
-        return _Posed(
-            model, vertices, _opaque(light * self._gain, _CODE * (index + 1)), bounds, float(vertices[..., 0].min())
-        )
+        pixels = project(rep103_to_optical(vertices), self.camera)  # (2, R, 2)
+        bounds = np.concatenate((pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1)))).astype(np.float64)
+        smear = float(np.percentile(np.abs(pixels[-1] - pixels[0]).max(axis=-1), 95))
+        return _Posed(model, vertices, _opaque(light * self._gain, _CODE * (index + 1)), bounds, smear)
 
     def _paint(
         self, image: ImageArray, mask: NDArray[np.uint8], group: Sequence[_Posed], part: Region, area: Region
@@ -223,19 +236,20 @@ class Renderer:
         if covers:
             models.append(_merged(covers))
         size = (right - left, bottom - top)
-        instants = len(group[0].vertices)
+        instants = int(np.clip(np.ceil(max(body.smear for body in group) / SMEAR), 1, MAX_INSTANTS))
         colour = np.zeros((size[1], size[0], 3), np.uint16)
         covered = np.zeros((size[1], size[0]), np.uint16)
         here = slice(top - area[1], bottom - area[1]), slice(left - area[0], right - area[0])
         for instant in range(instants):
             for body in group:
-                body.model.place(body.vertices[instant], body.colours)
+                share = np.float32((instant + 0.5) / instants)
+                body.model.place(body.vertices[0] + share * (body.vertices[-1] - body.vertices[0]), body.colours)
             samples = draw(models, self.camera, part, SAMPLES)
             small = cv2.resize(samples[..., :3], size, interpolation=cv2.INTER_AREA)
             solid = np.where(samples[..., 3] > 0, np.uint8(255), np.uint8(0))
             cv2.add(colour, small, colour, dtype=cv2.CV_16U)
-            share = cv2.resize(solid, size, interpolation=cv2.INTER_AREA)
-            cv2.add(covered, share, covered, dtype=cv2.CV_16U)
+            part_covered = cv2.resize(solid, size, interpolation=cv2.INTER_AREA)
+            cv2.add(covered, part_covered, covered, dtype=cv2.CV_16U)
             if instant == instants // 2:
                 code = samples[SAMPLES // 2 :: SAMPLES, SAMPLES // 2 :: SAMPLES, 3]
                 mask[here] = (code.astype(np.uint16) + _CODE // 2) // _CODE
@@ -245,7 +259,7 @@ class Renderer:
 
     def _shadow(self, image: ImageArray, figure: Figure, area: Region) -> None:
         """Darkens the floor softly beneath a body and sharply beneath its feet."""
-        joints = figure.joints[len(figure.joints) // 2]
+        joints = figure.joints.mean(axis=0)
         pelvis = joints[Joint.PELVIS]
         corners = pelvis[:2] + 0.9 * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
         corners = room_to_sensor(np.concatenate((corners, np.zeros((4, 1))), axis=1), self.mount)
