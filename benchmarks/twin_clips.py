@@ -51,7 +51,7 @@ from mission_core.sim.path import back_and_forth
 from mission_core.sim.scatter import scatterers
 from mission_core.types import CameraModel, Float64Array, Points
 
-WALKS = 2  # of each person before each sensor
+WALKS = {"radar": 1, "camera": 2}  # of each person before each sensor; two tell what errors clips have in common
 SECONDS = 20.0
 DURATIONS = (2.0, 5.0, 20.0)
 CLIPS = {2.0: 4, 5.0: 2, 20.0: 1}  # of each walk, apart from each other
@@ -126,8 +126,11 @@ def simulated(seeds: Sequence[int], processes: int) -> list[Path]:
             processes, mp_context=spawn, initializer=os.nice, initargs=(10,)
         ) as pool:
             jobs = [pool.submit(simulate_person, seed, file) for seed, file in missing]
-            for job in track(concurrent.futures.as_completed(jobs), "simulating people", total=len(jobs)):
-                job.result()
+            try:
+                for job in track(concurrent.futures.as_completed(jobs), "simulating people", total=len(jobs)):
+                    job.result()
+            finally:
+                pool.shutdown(cancel_futures=True)  # after an error: do not simulate the others before telling it
     return files
 
 
@@ -156,8 +159,8 @@ def simulate_person(seed: int, file: Path) -> None:
     person = sample_person(seed)
     shape = Body(person)
     arrays: dict[str, list[Float64Array]] = {}
-    for take in range(WALKS):
-        for sensor in SENSORS:
+    for sensor in SENSORS:
+        for take in range(WALKS[sensor.partition(",")[0]]):
             clip_of: Callable[[float, float], Float64Array]
             walk = lane_walk(person, 2 * take + (sensor == "camera"))
             if sensor == "camera":
@@ -244,7 +247,7 @@ def record_camera(shape: Body, walk: Walk, take: int) -> CameraClip:
     outlines, boxes, joints = [], [], []
     for t in np.arange(0.0, SECONDS, CAMERA_PERIOD):
         pose = walk.joints(np.array([t]))
-        pixels = pixels_of(dressed.vertices(pose)[0].astype(np.float64))
+        pixels = pixels_of(dressed.posed(pose)[0][0].astype(np.float64))
         low, high = pixels.min(axis=0), pixels.max(axis=0)
         edges = np.concatenate((low, high)) + BOX_JITTER * (high[1] - low[1]) * rng.normal(size=4)
         box = np.array([edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1]], np.float32)

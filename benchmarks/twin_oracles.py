@@ -29,7 +29,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from twin_clips import DURATIONS, SENSORS, WALKS, Clips, simulated
+from twin_clips import CLIPS, DURATIONS, SENSORS, WALKS, Clips, simulated
 
 from mission_core.metrics import Interval, bootstrap_cmc, ranks_of_truth
 from mission_core.oracle import (
@@ -86,7 +86,7 @@ def population_spread() -> Spread:
     rng = np.random.default_rng(0)
     first = POPULATION_SEED + 1_000_000
     people = (sample_person(seed) for seed in range(first, first + LARGE))
-    return fit_spread(np.array([[realised(person, rng) for _ in range(WALKS)] for person in people]))
+    return fit_spread(np.array([[realised(person, rng) for _ in range(2)] for person in people]))
 
 
 def realised(person: Person, rng: np.random.Generator) -> Float64Array:
@@ -137,11 +137,17 @@ def out_of_fold(clips: Clips, key: Key) -> tuple[Float64Array, Float64Array]:
 
 def sensor_error(clips: Clips, key: Key, truth: Float64Array, estimate: Float64Array, spread: Spread) -> Error:
     """Errors that a sensor makes, and how much of them a person's walks have in common."""
-    wrong = truth - estimate
-    people, counts = np.unique(clips.owner[key], return_counts=True)
-    by_person = wrong.reshape(len(people), counts[0], -1)
-    one_per_walk = by_person[:, :: counts[0] // WALKS][:, :WALKS]
-    return Error(equivalent_error(truth, estimate, spread.total), shared_share(one_per_walk))
+    wrong = by_walk(clips, key, truth - estimate)
+    shared = (
+        shared_share(wrong) if wrong.shape[1] > 1 else 0.0
+    )  # of a sensor whose clips are only ever asked for singly
+    return Error(equivalent_error(truth, estimate, spread.total), shared)
+
+
+def by_walk(clips: Clips, key: Key, rows: Float64Array) -> Float64Array:
+    """(people, walks, P) of the first clip of each walk, from (N, P) of all clips."""
+    people, per_walk = len(np.unique(clips.owner[key])), CLIPS[key[1]]
+    return rows.reshape(people, -1, per_walk, rows.shape[-1])[:, :, 0]
 
 
 # --- ceilings -----------------------------------------------------------------------------------------------------
@@ -216,16 +222,11 @@ def print_achieved(clips: Clips, estimates: dict[Key, tuple[Float64Array, Float6
     for query in (sensor for sensor in SENSORS if sensor != "camera"):
         cells = []
         for seconds in DURATIONS:
-            walks = [by_walk(clips, (sensor, seconds), estimates) for sensor in (query, "camera")]
+            keys = [(sensor, seconds) for sensor in (query, "camera")]
+            walks = [by_walk(clips, key, estimates[key][1]) for key in keys]
             ranks, truth = achieved(walks[0][:, 0], walks[1].mean(axis=1))
             cells += [percent(bootstrap_cmc(ranks, truth, k)) for k in (1, 5)]
-        print(f"| {query} | camera, {WALKS} clips | " + " | ".join(cells) + " |", flush=True)
-
-
-def by_walk(clips: Clips, key: Key, estimates: dict[Key, tuple[Float64Array, Float64Array]]) -> Float64Array:
-    """(N, WALKS, P) estimates from the first clip of each walk."""
-    rows = estimates[key][1].reshape(len(np.unique(clips.owner[key])), -1, len(PARAMETERS))
-    return rows[:, :: rows.shape[1] // WALKS]
+        print(f"| {query} | camera, {WALKS['camera']} clips | " + " | ".join(cells) + " |", flush=True)
 
 
 def achieved(queries: Float64Array, entries: Float64Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
