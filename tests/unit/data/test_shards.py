@@ -90,7 +90,10 @@ def test_a_damaged_shard_is_named_with_the_remedy_and_the_remedy_works(tmp_path:
     assert again.take("P01-r0").info.person_id == "P01"
 
 
-def test_ctrl_c_ends_the_workers_and_keeps_what_is_complete(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_command_ends_the_workers_and_keeps_what_is_complete(
+    tmp_path: Path, end: signal.Signals
+) -> None:
     script = (
         "import functools, time\n"
         "from pathlib import Path\n"
@@ -115,10 +118,14 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_complete(tmp_path: Path) -> N
         time.sleep(0.1)
     workers = psutil.Process(process.pid).children()
     assert len(workers) >= 2
-    os.killpg(process.pid, signal.SIGINT)  # as the terminal does
+    if end == signal.SIGINT:
+        os.killpg(process.pid, end)  # as the terminal does
+    else:
+        process.kill()
     _, errors = process.communicate(timeout=20)
-    assert "2 of 4 shards are complete" in errors
-    assert errors.count("Traceback") <= 1  # the first process' own, which `mission` turns into exit status 130
+    if end == signal.SIGINT:
+        assert "2 of 4 shards are complete" in errors
+        assert errors.count("Traceback") <= 1  # the first process' own, which `mission` turns into exit status 130
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE] == []
     assert build(RECIPE, jobs(), tmp_path).verify() == []
