@@ -22,6 +22,15 @@ COMMANDS = {
     "export": ("mission_core.commands.export", "turn a training result into a model the nodes load"),
 }
 
+_ROS, _SIMULATOR = (
+    "this command needs ROS 2, run `make setup`",
+    "the simulator needs it, run `pip install anny panda3d`",
+)
+REMEDIES = dict.fromkeys(("mission_ros", "rclpy", "mission_msgs"), _ROS) | dict.fromkeys(
+    ("anny", "panda3d"), _SIMULATOR
+)
+"""What may be missing where mission is installed by hand, and what to do about it."""
+
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The command line; only the subcommand that `argv` names is imported."""
@@ -47,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mission: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if error.name not in {"mission_ros", "rclpy", "mission_msgs"}:
+        if error.name not in REMEDIES:
             raise
-        print(f"mission: this command needs ROS 2 ({error.name} is not installed): run `make setup`", file=sys.stderr)
+        print(f"mission: {error.name} is not installed: {REMEDIES[error.name]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
