@@ -260,7 +260,7 @@ def samples(
         own, other = (np.concatenate([s.values[name] for s in side]) for side in (real, simulated))
         halves = (np.concatenate([s.values[name] for s in real[i::2]]) for i in range(2))
         result[name] = (own, other[drawn], *halves)
-    for name in ("snr", "heights"):
+    for name in ("snr", "floor", "heights"):
         own, other = (np.concatenate([getattr(s, name) for s in side]) for side in (real, simulated))
         if np.isfinite(own).any() and own.std() > 0:
             centre = np.nanmedian if name == "heights" else (lambda _: 0.0)  # the sensor's height is not known
@@ -323,6 +323,7 @@ LABELS = {
     "doppler_extreme": "farthest Doppler from the median [m/s]",
     "speed": "|median Doppler| [m/s]",
     "snr": "SNR at 2 m [dB]",
+    "floor": "noise beside a point [dB]",
     "heights": "height about its median [m]",
 }
 

@@ -43,6 +43,7 @@ def cloud(number: int, centre: tuple[float, float], doppler: float) -> np.ndarra
     points[:, Column.Z] = np.linspace(-0.5, 0.5, number)
     points[:, Column.DOPPLER] = doppler
     points[:, Column.SNR] = 20.0
+    points[:, Column.NOISE] = 45.0
     return points
 
 
@@ -57,6 +58,7 @@ def test_still_points_and_far_ones_are_not_the_walkers():
     np.testing.assert_allclose(found.values["speed"], 1.0)
     np.testing.assert_allclose(found.range, 2.0, atol=0.1)
     np.testing.assert_allclose(found.snr, 20.0, atol=0.5)  # as at 2 m
+    assert set(found.floor.tolist()) == {45.0}
     assert set(found.values) == set(STATISTICS)
 
 

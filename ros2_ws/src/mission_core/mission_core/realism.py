@@ -33,12 +33,14 @@ class WalkerStatistics:
             `width` (lateral) and `depth` (along the line of sight) [m]; `doppler_spread`, standard deviation [m/s];
             `doppler_extreme`, the largest difference from the median [m/s]; `speed`, |median Doppler| [m/s].
         snr: (M,) of the points, with the fall over range taken out: what they would have at 2 m [dB].
+        floor: (M,) noise beside the points, on the firmware's own scale [dB].
         heights: (M,) of the points above the sensor [m].
     """
 
     range: Float64Array
     values: dict[str, Float64Array]
     snr: Float64Array
+    floor: Float64Array
     heights: Float64Array
 
 
@@ -109,6 +111,7 @@ def walker_statistics(frames: Sequence[Points], places: Float64Array) -> WalkerS
         range=distance,
         values=dict(zip(STATISTICS, rows.T, strict=True)),
         snr=points[:, Column.SNR] + 40 * np.log10(np.maximum(at, 0.1) / 2.0),
+        floor=points[:, Column.NOISE].astype(np.float64),
         heights=points[:, Column.Z].astype(np.float64),
     )
 
