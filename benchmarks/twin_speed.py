@@ -1,18 +1,19 @@
-"""What a frame of the simulated radar costs on one core, by people in the room.
+"""What a frame of the simulated radar and a picture of the simulated camera cost on one core, by people in the room.
 
     .venv/bin/python benchmarks/twin_speed.py [--frames 100] [--profile config/radar/walking_10fps.cfg]
 
 People walk up and down before the sensor; each frame poses their bodies, finds what the radar sees of them, synthesises
-the ADC's samples and receives them. CPU time of this process (numerical libraries held to one thread), median over the
-frames. The last row is the simulator that this one replaces, run in between on the same instants, the reference that
-tells a slow machine from a slow program.
+the ADC's samples and receives them. Others walk before a camera, whose whole pictures are drawn. CPU time of this
+process (numerical libraries held to one thread), median over the frames. The rows `sim.radar` and `sim.camera` are the
+simulators that these replace, run in between on the same instants, the references that tell a slow machine from a slow
+program.
 """
 
 import argparse
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,19 +22,23 @@ os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLA
 import numpy as np
 
 from mission_core.radar.profile import load_profile
-from mission_core.sim import motion, people, radar, scenario
+from mission_core.sim import camera, motion, people, radar, scenario
 from mission_core.sim.body import Body
 from mission_core.sim.cohort import walkers
 from mission_core.sim.fmcw import FmcwRadar
 from mission_core.sim.gait import Walk
 from mission_core.sim.path import back_and_forth
+from mission_core.sim.rooms import live_room
 from mission_core.sim.scatter import scatterers
+from mission_core.sim.view import CameraView
 from mission_core.types import Mount
 
 PROFILE = Path(__file__).resolve().parents[1] / "config" / "radar" / "walking_10fps.cfg"
 INSTANT = 0.005  # between the poses that velocities are taken from [s]
 MOUNT = Mount(height=1.0)
-STAGES = ("bodies", "scatterers", "signal", "receiver", "sum", "sim.radar")
+RADAR_STAGES = ("bodies", "scatterers", "signal", "receiver", "sum", "sim.radar")
+CAMERA_STAGES = ("picture", "sim.camera")
+FPS = 15.0
 T = TypeVar("T")
 
 
@@ -44,20 +49,26 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, default=PROFILE)
     options = parser.parse_args()
     profile = load_profile(options.profile)
-    rows = [(number, *measure(number, options.frames, options.profile)) for number in (1, 2, 3)]
+    rows = [(number, *measure_radar(number, options.frames, options.profile)) for number in (1, 2, 3)]
+    pictures = [measure_camera(number, options.frames) for number in (1, 2, 3)]
 
-    print(f"{platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}, {profile.name}")
-    print(
-        f"{options.frames} frames, CPU ms per frame (median), share of the {profile.frame_period * 1e3:.0f} ms period"
-    )
+    print(f"{platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}, {profile.name}, 720p")
+    print(f"{options.frames} frames, CPU ms per frame (median), share of one core at {1 / profile.frame_period:.0f} Hz")
     titles = "".join(f"{f'{number} people ({count:.0f} scatterers)':>28}" for number, count, _ in rows)
     print(f"{'':<12}{titles}")
-    for stage in STAGES:
-        cells = ((costs[stage], costs[stage] / profile.frame_period) for _, _, costs in rows)
+    show(RADAR_STAGES, [costs for _, _, costs in rows], profile.frame_period)
+    print(f"share of one core at {FPS:.0f} Hz")
+    show(CAMERA_STAGES, pictures, 1 / FPS)
+
+
+def show(stages: Sequence[str], columns: Sequence[dict[str, float]], period: float) -> None:
+    """Prints a row for each stage."""
+    for stage in stages:
+        cells = ((costs[stage], costs[stage] / period) for costs in columns)
         print(f"{stage:<12}" + "".join(f"{f'{cost * 1e3:.1f} ms {share:6.1%}':>28}" for cost, share in cells))
 
 
-def measure(number: int, frames: int, path: Path) -> tuple[float, dict[str, float]]:
+def measure_radar(number: int, frames: int, path: Path) -> tuple[float, dict[str, float]]:
     """Scatterers per frame, and CPU time of each stage [s]."""
     profile = load_profile(path)
     walks = [
@@ -69,7 +80,7 @@ def measure(number: int, frames: int, path: Path) -> tuple[float, dict[str, floa
     old_walks = scenario.radar_room([f"P{index:02d}" for index in range(number)], seed=1)
     old_people = [people.sample_person(index) for index in range(number)]
     old_simulator = radar.RadarSimulator(profile, MOUNT, seed=1)
-    spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    spent: dict[str, list[float]] = {stage: [] for stage in RADAR_STAGES}
     counts = []
     for t in 1.0 + np.arange(-3, frames) * profile.frame_period:
         instants = t + np.array([-INSTANT, 0.0, INSTANT])
@@ -81,10 +92,22 @@ def measure(number: int, frames: int, path: Path) -> tuple[float, dict[str, floa
         observed, _ = timed(lambda them=targets: simulator.observe(them))
         before, _ = timed(lambda at=t: old_simulator.observe(*motion.cast(old_walks, at), old_people))
         costs = (posed, found, synthesised, observed - synthesised, posed + found + observed, before)
-        for stage, cost in zip(STAGES, costs, strict=True):
+        for stage, cost in zip(RADAR_STAGES, costs, strict=True):
             spent[stage].append(cost)
         counts.append(len(targets.amplitudes))
     return float(np.mean(counts)), {stage: float(np.median(values[3:])) for stage, values in spent.items()}
+
+
+def measure_camera(number: int, frames: int) -> dict[str, float]:
+    """CPU time of a picture by either simulator [s]."""
+    ids = [f"P{index:02d}" for index in range(number)]
+    view = CameraView(live_room("camera", ids, seed=1))
+    old = camera.SimulatedCamera(scenario.camera_room(ids, seed=1), seed=1, fps=FPS)
+    times = [
+        (timed(lambda at=k / FPS: view.frame(at, 0))[0], timed(lambda at=k / FPS: old.frame(at, 0))[0])
+        for k in range(frames + 3)
+    ]
+    return dict(zip(CAMERA_STAGES, np.median(times[3:], axis=0).tolist(), strict=True))
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
