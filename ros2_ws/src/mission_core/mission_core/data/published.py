@@ -62,6 +62,7 @@ SAMPLE = 24
 """Walks that are looked at to tell the layout."""
 DOPPLER_TOLERANCE = 0.4
 """Of the frames' median Doppler to the speed of the pelvis [m/s]."""
+SMALLEST_SIDE = 8  # of pictures that can show anybody [pixel]
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])  # of ImageNet's colours
 
 
@@ -225,7 +226,10 @@ def _check_shapes(arrays: dict[str, Array], walks: int) -> None:
         fits = {
             "radar": array.ndim == 4 and array.shape[-1] >= 3,
             "joints": array.ndim == 4 and array.shape[2:] == (len(SOURCE_JOINTS), 3),
-            "images": array.ndim == 5 and (array.shape[2] == 3 or array.shape[4] == 3) and min(array.shape[2:]) >= 3,
+            "images": array.ndim == 5
+            and 3 in (array.shape[2], array.shape[4])
+            and min(array.shape[2:]) >= 3
+            and sorted(array.shape[2:])[1] >= SMALLEST_SIDE,
         }[role]
         if not fits or array.dtype.kind not in "fiu" or array.shape[1] < 2:
             raise ConfigurationError(f"{role} are {array.dtype} {array.shape}, expected numbers {expected[role]}")
