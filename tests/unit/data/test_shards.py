@@ -116,6 +116,7 @@ def test_the_end_of_the_command_ends_the_workers_and_keeps_what_is_complete(
     deadline = time.monotonic() + 60
     while len(list(directory.glob("*.npz"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
+    time.sleep(0.5)  # the command hears of it, and the workers fall asleep
     workers = psutil.Process(process.pid).children()
     assert len(workers) >= 2
     if end == signal.SIGINT:
