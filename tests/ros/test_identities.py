@@ -13,12 +13,12 @@ from builtin_interfaces.msg import Time
 from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from mission_msgs.srv import EnrolPerson, ListPersons, RemovePerson
 from ros_harness import Listener, NodeProcess, wait_for
-from sensor_msgs.msg import PointCloud2
+from sensor_msgs.msg import CameraInfo, PointCloud2
 
 from mission_core.data import messages
 from mission_core.types import NO_TRACK, Track, TrackedFrame
 from mission_ros import conversions
-from mission_ros.qos import LATCHED, RESULT
+from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
 
 WALK = "sim://walk?person={}&take=0"
 SLOW = 90.0  # [s] rendering and encoding a walk, and loading torch, on a machine that does other things too
@@ -127,8 +127,9 @@ def test_acknowledged_enrolment_survives_kill(gallery: Gallery, listener: Listen
 
 
 def test_enrols_from_the_running_camera_while_it_answers_others(gallery: Gallery, listener: Listener) -> None:
+    cameras = listener.collect(CameraInfo, "camera/color/camera_info", SENSOR_SUBSCRIBER)
     with NodeProcess("camera_driver", source='"sim://room?people=P05&seed=1"'), gallery.start():
-        wait_for(lambda: listener.node.count_publishers("camera/color/image_raw"), "camera")
+        wait_for(lambda: cameras, "the room to be furnished, and pictures of it")
         client = listener.node.create_client(EnrolPerson, "gallery/enrol")
         assert client.wait_for_service(20.0)
         pending = client.call_async(EnrolPerson.Request(person_id="P05", source="live", duration=8.0))

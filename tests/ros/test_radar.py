@@ -17,7 +17,7 @@ from mission_core.data import messages
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tlv import decode_frame
 from mission_core.sim.evm import Clock, SimulatedEvm, captured_frames, walking_frames
-from mission_core.sim.scenario import radar_room
+from mission_core.sim.rooms import live_room
 from mission_core.types import Mount
 from mission_ros import conversions
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER, SENSOR_SUBSCRIBER
@@ -28,8 +28,8 @@ DOORS = "uart_captures/ti_doors_xwr68xx_processed_stream.dat"
 @pytest.fixture
 def evm(tmp_path: Path) -> Iterator[SimulatedEvm]:
     """Two people walking before a radar."""
-    walks = radar_room(("P00", "P03"), seed=1)
-    with SimulatedEvm(walking_frames(walks, Mount(1.0), seed=1), tmp_path / "ports") as evm:
+    scenario = live_room("radar", ("P00", "P03"), seed=1)
+    with SimulatedEvm(walking_frames(scenario, Mount(1.0)), tmp_path / "ports") as evm:
         yield evm
 
 
@@ -109,7 +109,7 @@ def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> N
 
 
 def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, listener: Listener) -> None:
-    evm = SimulatedEvm(walking_frames(radar_room(("P00",), seed=1), Mount(1.0), seed=1), tmp_path / "ports")
+    evm = SimulatedEvm(walking_frames(live_room("radar", ("P00",), seed=1), Mount(1.0)), tmp_path / "ports")
     health = listener.diagnostics()
     raw = listener.collect(RadarFrame, "radar/raw", RESULT)
 

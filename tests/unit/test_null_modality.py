@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from mission_core.data.walks import WalkSetConfig, load_seeds, protocol
+from mission_core.data.walks import WalkSetConfig, load_people, protocol
 from mission_core.evaluate import Identification, score_queries, shuffle_between_people
 from mission_core.models.reid.model import ReidModel
 from mission_core.paths import share_directory
 
-PEOPLE = 24
+STRANGERS = WalkSetConfig(train_people=1, validation_people=24, first_seed=900_000, walks=1)
+"""People of whom no model has learned."""
 
 
 @pytest.fixture(scope="module")
 def identifications(tmp_path_factory: pytest.TempPathFactory) -> tuple[Identification, Identification]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
-        people = load_seeds(range(500, 500 + PEOPLE), WalkSetConfig(radar_frames=20), workers=2)
-    people = [person for person in people if person.radar and person.camera]
+        _, people = load_people(STRANGERS, workers=2)
     model = ReidModel.load(share_directory() / "models" / "reid_small")
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])

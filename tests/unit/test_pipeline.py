@@ -11,9 +11,8 @@ from mission_core.pipeline import Perceived, Pipeline
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import encode_frame
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
-from mission_core.sim.motion import cast
-from mission_core.sim.radar import RadarSimulator
-from mission_core.sim.scenario import radar_room
+from mission_core.sim.rooms import live_room
+from mission_core.sim.view import RadarView
 
 PEOPLE = ("P00", "P03", "P07")
 FRAMES = 40
@@ -24,13 +23,8 @@ PERIOD_NS = 10**8
 def raw_frames() -> list[bytes]:
     """Four seconds of three people before the radar, as its data port sends them."""
     profile = load_profile(share_directory() / "config" / "radar" / "walking_10fps.cfg")
-    walks = radar_room(PEOPLE, seed=1)
-    simulator = RadarSimulator(profile, RADAR_MOUNT, seed=1)
-    frames = []
-    for number in range(FRAMES):
-        points = simulator.frame(*cast(walks, number * 0.1), [walk.person for walk in walks])
-        frames.append(encode_frame(number + 1, points))
-    return frames
+    view = RadarView(live_room("radar", PEOPLE, seed=1), profile)
+    return [encode_frame(number + 1, view.observe(number * 0.1).points) for number in range(FRAMES)]
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from mission_core.errors import ConfigurationError, ModelError
 from mission_core.models.export import export
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.paths import share_directory
+from mission_core.sim.cohort import POPULATION_SEED
 from mission_core.train import TrainConfig, Trainer, load_config
 
 TINY = TrainConfig(
     name="tiny",
     network=ReidConfig(dim=16, image_features=(3, 8, 8), lstm_layers=1),
-    data=WalkSetConfig(train_people=6, validation_people=21, radar_walks=1, radar_frames=20, camera_walks=1),
+    data=WalkSetConfig(train_people=4, validation_people=20, walks=1),
     steps=4,
     batch_people=4,
     validate_every=2,
@@ -65,7 +66,7 @@ def test_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
 def test_shipped_configuration_is_valid_and_keeps_off_the_test_cohort() -> None:
     config = load_config(share_directory() / "config" / "train" / "reid_small.yaml")
     assert config.name == "reid_small"
-    assert config.data.first_seed > 1000
+    assert config.data.first_seed >= POPULATION_SEED
 
 
 @pytest.mark.parametrize(
@@ -74,11 +75,11 @@ def test_shipped_configuration_is_valid_and_keeps_off_the_test_cohort() -> None:
         ("steps: 3", "at least a name"),
         ("name: x\nstep: 3", "unknown key 'step'"),
         ("name: x\nnetwork: {dims: 3}", "network: unknown key 'dims'"),
-        ("name: x\ndata: {first_seed: 5}", "below 1000 are kept for test people"),
+        ("name: x\ndata: {first_seed: 5}", "below 10000 are kept for test people"),
         ("name: [x", "is no YAML"),
         ("name: x\nsteps: 0", "steps is 0"),
         ("name: x\nnetwork: {num_frames: 10}", "snippets have 20"),
-        ("name: x\ndata: {radar_frames: 10}", "radar_frames is 10"),
+        ("name: x\ndata: {walks: 0}", "walks is 0"),
         ("name: x\ndata: {validation_people: 9}", "at least twice as many"),
     ],
 )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mission_core.camera.people import LOST_AFTER_NS, PeopleDetector, PersonFollower, overlap, touches_border
-from mission_core.sim.camera import SimulatedCamera
-from mission_core.sim.scenario import enrolment_walk
+from mission_core.sim.rooms import enrolment
+from mission_core.sim.view import CameraView
 from mission_core.types import Body, CameraFrame
 
 LARGE = np.array([100, 20, 60, 140], np.float32)
@@ -28,8 +28,7 @@ def test_tracked_bodies_are_taken_as_they_are_largest_first():
 
 @pytest.mark.parametrize("person_id", ["P03", "P06"])
 def test_a_walker_is_found_in_the_picture_alone(person_id: str):
-    walk = enrolment_walk(person_id, 2)
-    camera, detector = SimulatedCamera([walk], seed=walk.seed), PeopleDetector()
+    camera, detector = CameraView(enrolment(person_id, 2)), PeopleDetector()
     overlaps = []
     for k in range(30):
         frame = camera.frame(k / 15, 0)
@@ -42,7 +41,8 @@ def test_a_walker_is_found_in_the_picture_alone(person_id: str):
 
 
 def test_nobody_is_found_in_an_empty_room():
-    camera, detector = SimulatedCamera([], seed=4), PeopleDetector()
+    nobody = replace(enrolment("P00", 4), motions=(), seeds=(), angles_deg=())
+    camera, detector = CameraView(nobody), PeopleDetector()
     assert not any(detector.find(replace(camera.frame(k / 15, 0), bodies=None)) for k in range(20))
 
 

@@ -16,8 +16,8 @@ from mission_core.calibration import CAMERA_MOUNT
 from mission_core.camera.snippet import SNIPPET_FRAMES, snippets_from
 from mission_core.camera.source import PICTURE_FPS, WALK_SECONDS, FrameSource, open_source
 from mission_core.errors import CameraError, ConfigurationError
-from mission_core.sim.camera import SimulatedCamera
-from mission_core.sim.scenario import enrolment_walk
+from mission_core.sim.rooms import enrolment
+from mission_core.sim.view import CameraView
 from mission_core.types import CameraFrame, ImageArray
 
 SIZE = (320, 180)
@@ -80,8 +80,7 @@ def test_a_video_begins_anew_when_opened_again(tmp_path: Path):
 
 
 def test_snippets_are_cut_from_a_video_of_a_walk(tmp_path: Path):
-    walk = enrolment_walk("P00", 1)
-    camera = SimulatedCamera([walk], seed=walk.seed)
+    camera = CameraView(enrolment("P00", 1))
     path = write_video(tmp_path / "walk.avi", [camera.frame(k / 15, 0).image for k in range(75)], 15.0)
     with closing(open_source(str(path))) as source:
         snippets = snippets_from(source, CAMERA_MOUNT)

@@ -25,7 +25,7 @@ def test_walkers58_plans_twenty_walks_of_everybody_before_both_sensors() -> None
 
 
 def test_everybody_walks_with_somebody_else_equally_often() -> None:
-    pairs = sets._pairs(0, 58)
+    pairs = sets._pairs(0, 58, sets.PAIR_ROUNDS)
     assert all(one != other for one, other in pairs)
     assert set(Counter(person for pair in pairs for person in pair).values()) == {sets.PAIR_ROUNDS}
 

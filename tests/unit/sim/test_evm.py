@@ -9,8 +9,8 @@ from mission_core.errors import ConfigurationError
 from mission_core.radar.profile import load_profile
 from mission_core.radar.stream import FrameStream
 from mission_core.radar.tlv import encode_frame
-from mission_core.sim import scenario
 from mission_core.sim.evm import PORT_ALIVE, SimulatedEvm, captured_frames, walking_frames
+from mission_core.sim.rooms import live_room
 from mission_core.types import Column, Mount
 
 PROFILE = load_profile(Path(__file__).resolve().parents[3] / "config" / "radar" / "walking_10fps.cfg")
@@ -208,9 +208,9 @@ def test_no_descriptors_are_left_open(tmp_path):
 
 
 def test_walkers_come_over_the_wire(tmp_path):
-    walks = scenario.radar_room(("P00", "P03", "P05"), seed=1)
+    scenario = live_room("radar", ("P00", "P03", "P05"), seed=1)
     with (
-        SimulatedEvm(walking_frames(walks, Mount(height=1.0), seed=1), tmp_path) as evm,
+        SimulatedEvm(walking_frames(scenario, Mount(height=1.0)), tmp_path) as evm,
         serial.Serial(str(evm.cli_path), timeout=2.0) as cli,
         serial.Serial(str(evm.data_path), timeout=0.05) as data,
     ):

@@ -8,8 +8,8 @@ from mission_core.camera.skeleton import Joint
 from mission_core.errors import ConfigurationError
 from mission_core.geometry import project, rep103_to_optical, room_to_sensor
 from mission_core.sim import rooms
-from mission_core.sim.camera import CAMERA
 from mission_core.sim.cohort import sample_person
+from mission_core.sim.render import CAMERA
 
 PEOPLE = [sample_person(seed) for seed in range(2)]
 

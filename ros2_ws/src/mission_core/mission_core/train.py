@@ -76,8 +76,6 @@ class TrainConfig:
             raise ConfigurationError(f"num_frames is {self.network.num_frames}, but snippets have {SNIPPET_FRAMES}")
         if self.network.num_points > MAX_POINTS:
             raise ConfigurationError(f"num_points is {self.network.num_points}, but data sets keep {MAX_POINTS}")
-        if self.data.radar_frames < self.network.num_frames:
-            raise ConfigurationError(f"radar_frames is {self.data.radar_frames}, less than num_frames")
         if self.data.validation_people < 2 * CALIBRATION_CANDIDATES:
             raise ConfigurationError(
                 f"validation_people is {self.data.validation_people}: calibration draws galleries of "

@@ -8,7 +8,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.gallery.locate import sim_gallery
 from mission_core.models.card import DEFAULT_MODEL
 from mission_core.paths import state_directory
-from mission_core.sim.scenario import GALLERY_IDS
+from mission_core.sim.rooms import GALLERY_IDS
 
 ParameterValue: TypeAlias = bool | int | float | str | list[str]
 RadarChoice = Literal["device", "sim", "file", "none", "replay"]

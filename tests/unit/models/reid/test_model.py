@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from mission_core.data.walks import generator_id
+from mission_core.data.sets import GENERATOR_VERSION
 from mission_core.errors import ModelError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.network import MissionNetwork
@@ -88,7 +89,8 @@ def test_shipped_model_is_the_one_its_card_describes() -> None:
     model = ReidModel.load(share_directory() / "models" / "reid_small")
     config = load_config(share_directory() / "config" / "train" / "reid_small.yaml")
     test = model.card["test"]
-    assert test["generator"] == generator_id(config.data)
+    assert test["generator"] == GENERATOR_VERSION
+    assert model.card["training"]["data"] == dataclasses.asdict(config.data)
     assert test["people"] == 58
     assert test["top1_95"][0] <= test["top1"] <= test["top1_95"][1]
     low, high = test["null_modality_control"]["top1_95"]

@@ -175,8 +175,7 @@ def _cut(sightings: Sequence[_Sighting]) -> list[Snippet]:
     whole = [sighting for sighting in sightings if sighting.crop is not None]
     if not whole:
         return []
-    stamps = np.array([sighting.stamp_ns for sighting in whole])
-    grid, nearest, usable = _resample(stamps)
+    grid, nearest, usable = resample(np.array([sighting.stamp_ns for sighting in whole]))
     snippets, start = [], 0
     while start + SNIPPET_FRAMES <= len(grid):
         window = slice(start, start + SNIPPET_FRAMES)
@@ -192,8 +191,8 @@ def _cut(sightings: Sequence[_Sighting]) -> list[Snippet]:
     return snippets
 
 
-def _resample(stamps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """10 Hz grid over ascending stamps, the index of the nearest stamp, and whether that is near enough."""
+def resample(stamps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """10 Hz grid (G,) over ascending stamps (F,) [ns], index of the nearest stamp, and whether that is near enough."""
     grid = np.arange(stamps[0], stamps[-1] + 1, _PERIOD_NS)
     after = np.searchsorted(stamps, grid).clip(0, len(stamps) - 1)
     before = (after - 1).clip(0)

@@ -566,7 +566,7 @@ def _simulated(uri: str) -> "SimulatedSource":
 
 
 class SimulatedSource:
-    """A SimulatedCamera: a room in real time without end, or one walk for enrolment as fast as it is read."""
+    """A camera of the twin: a room in real time without end, or one walk for enrolment as fast as it is read."""
 
     fps = 15.0
 
@@ -578,17 +578,15 @@ class SimulatedSource:
 
     def open(self) -> None:
         """See FrameSource."""
-        from mission_core.sim import scenario  # the simulator is loaded by those who use it only
-        from mission_core.sim.camera import SimulatedCamera
+        from mission_core.sim import rooms  # the simulator is loaded by those who use it only
+        from mission_core.sim.view import CameraView
 
         options = self._options
         if self.live:
-            seed = int(options.get("seed", 0))
-            walks = scenario.camera_room(options.get("people", "P00").split(","), seed)
+            scenario = rooms.live_room("camera", options.get("people", "P00").split(","), int(options.get("seed", 0)))
         else:
-            seed = int(options.get("take", 0))
-            walks = [scenario.enrolment_walk(options.get("person", "P00"), seed)]
-        self._camera = SimulatedCamera(walks, seed=walks[0].seed, fps=self.fps)
+            scenario = rooms.enrolment(options.get("person", "P00"), int(options.get("take", 0)))
+        self._view = CameraView(scenario, fps=self.fps)
         self._start_ns = time.time_ns()
         self._start = time.monotonic()  # paces, unmoved where the clock is set
         self._index = -1
@@ -603,7 +601,7 @@ class SimulatedSource:
         elif self._index >= WALK_SECONDS * self.fps:
             return None
         t = self._index / self.fps
-        return self._camera.frame(t, self._start_ns + round(t * 1e9))
+        return self._view.frame(t, self._start_ns + round(t * 1e9))
 
     def close(self) -> None:
         """See FrameSource."""

@@ -33,12 +33,11 @@ from mission_core.sim.cohort import POPULATION_SEED, Girths, Person, Segments, s
 from mission_core.sim.rooms import ANGLES, AREAS, SCENES, Scenario, Sensor
 from mission_core.sim.sequence import JointSequence, load_sequence
 
-GENERATOR_VERSION = "0.1"
-"""From 1.0 on the simulator changes for a physical reason only, written in docs/decisions.md."""
+GENERATOR_VERSION = "1.0"
+"""The simulator changes for a physical reason only, written in docs/decisions.md."""
 
 SINGLE_WALKS = 20
 PAIR_ROUNDS = 4
-"""Times everybody of `walkers58` walks with somebody else before each sensor."""
 CHUNK = 10
 """Scenarios in a shard."""
 MOCAP_SEED, ACTIVITY_SEED = 1_000, 2_000
@@ -113,18 +112,24 @@ def code_hash(package: Path = Path(mission_core.__file__).parent) -> str:
 # --- walkers58 and population ----------------------------------------------------------------------------------------
 
 
-def walkers58(settings: Settings) -> Plan:
-    """The test cohort."""
+def walkers58(settings: Settings, *, walks: int = SINGLE_WALKS, pair_rounds: int = PAIR_ROUNDS) -> Plan:
+    """The test cohort.
+
+    Args:
+        settings: of the data set.
+        walks: of each person alone before each sensor.
+        pair_rounds: times everybody walks with somebody else before each sensor.
+    """
     jobs = []
     for person in walkers():
-        jobs += _single_jobs(person, SINGLE_WALKS, settings)
-    pairs = _pairs(settings.seed, len(walkers()))
+        jobs += _single_jobs(person, walks, settings)
+    pairs = _pairs(settings.seed, len(walkers()), pair_rounds)
     for sensor in _SENSORS:
         for start in range(0, len(pairs), CHUNK):
             chunk = pairs[start : start + CHUNK]
             make = partial(_paired_walks, chunk, sensor, start, settings)
             jobs.append(Job(f"pairs-{start:03d}-{sensor}", 2 * len(chunk), make))
-    return settings.recipe("walkers58", SIMULATED, single_walks=SINGLE_WALKS, pair_rounds=PAIR_ROUNDS), jobs
+    return settings.recipe("walkers58", SIMULATED, single_walks=walks, pair_rounds=pair_rounds), jobs
 
 
 def population(settings: Settings, people: int, *, walks: int = 4, first_seed: int = POPULATION_SEED) -> Plan:
@@ -187,11 +192,11 @@ def _single_walks(person_seed: int, sensor: Sensor, walks: int, settings: Settin
     return takes
 
 
-def _pairs(seed: int, people: int) -> list[tuple[int, int]]:
-    """Seeds of two people each; everybody is in PAIR_ROUNDS of the pairs."""
+def _pairs(seed: int, people: int, rounds: int) -> list[tuple[int, int]]:
+    """Seeds of two people each; everybody is in one pair of every round."""
     rng = np.random.default_rng((seed, _PAIRING))
-    rounds = [rng.permutation(people).reshape(-1, 2) for _ in range(PAIR_ROUNDS)]
-    return [(int(one), int(other)) for pairs in rounds for one, other in pairs]
+    drawn = [rng.permutation(people).reshape(-1, 2) for _ in range(rounds)]
+    return [(int(one), int(other)) for pairs in drawn for one, other in pairs]
 
 
 def _paired_walks(pairs: Sequence[tuple[int, int]], sensor: Sensor, first: int, settings: Settings) -> list[Take]:

@@ -13,13 +13,14 @@ import yaml
 
 from mission_core import __version__
 from mission_core.camera.snippet import SNIPPET_RATE
-from mission_core.data.walks import GROUP, generator_id, load_seeds, protocol
+from mission_core.data.sets import GENERATOR_VERSION
+from mission_core.data.walks import COHORT_WALKS, cohort, protocol, read_walks
 from mission_core.errors import ModelError
 from mission_core.evaluate import Identification, calibration_summary, score_queries, shuffle_between_people
 from mission_core.models.card import CARD, WEIGHTS
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
 from mission_core.models.reid.network import MissionNetwork
-from mission_core.sim.scenario import COHORT_SIZE
+from mission_core.sim.cohort import walkers
 from mission_core.train import TrainConfig, load_config, restore
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
         "validation": saved["validation"],
     }
     model = write_model(network, config.name, output, details)
-    _write(output / CARD, {**model.card, "test": cohort_figures(model, config, workers)})
+    _write(output / CARD, {**model.card, "test": cohort_figures(model, workers)})
     return ReidModel.load(output)
 
 
@@ -72,11 +73,10 @@ def write_model(network: MissionNetwork, name: str, output: Path, details: Mappi
     return ReidModel.load(output)
 
 
-def cohort_figures(model: ReidModel, config: TrainConfig, workers: int) -> dict[str, Any]:
+def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
     """Figures on the 58 simulated test people, whom no training has seen, with the null-modality control."""
-    padded = -(-COHORT_SIZE // GROUP) * GROUP  # nobody of the cohort walks in a room with fewer people than the others
-    cohort = load_seeds(range(padded), config.data, workers)[:COHORT_SIZE]
-    people = [person for person in cohort if person.radar and person.camera]
+    made = cohort(workers)
+    people = read_walks(made)
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     distances = score_queries(model, test.queries, features, test.owner)
@@ -84,11 +84,13 @@ def cohort_figures(model: ReidModel, config: TrainConfig, workers: int) -> dict[
     null = Identification(score_queries(model, shuffled, features, test.owner), test.truth).summary()
     seconds = model.num_frames / SNIPPET_RATE
     return {
-        "protocol": f"query: the last {seconds:g} s of a radar walk with {GROUP} people in the room; gallery: "
-        f"{config.data.camera_walks} camera clips of {seconds:g} s per person, of other walks; every pair is scored; "
-        "best clip counts; intervals bootstrapped over people",
-        "generator": generator_id(config.data),
-        "radar_walks_lost_by_the_tracker": COHORT_SIZE * config.data.radar_walks - len(test.queries),
+        "protocol": f"query: {seconds:g} s in the middle of a walk alone before the radar; gallery: {COHORT_WALKS} "
+        f"camera clips of {seconds:g} s per person, of other walks; every pair is scored; best clip counts; "
+        "intervals bootstrapped over people",
+        "generator": GENERATOR_VERSION,
+        "data": made.directory.name,
+        "people": len(people),
+        "radar_walks_not_followed": len(walkers()) * COHORT_WALKS - len(test.queries),
         **Identification(distances, test.truth).summary(),
         "null_modality_control": {key: null[key] for key in ("top1", "top1_95", "top5", "top5_95")},
         "calibration": calibration_summary(model, distances, test.truth),

@@ -12,7 +12,7 @@ import select
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -21,8 +21,8 @@ from mission_core.errors import ConfigurationError
 from mission_core.radar.profile import BITS_PER_BYTE, RadarProfile, parse_profile
 from mission_core.radar.stream import FrameStream
 from mission_core.radar.tlv import CPU_FREQUENCY, encode_frame
-from mission_core.sim.motion import Walk, cast
-from mission_core.sim.radar import RadarSimulator
+from mission_core.sim.rooms import Scenario
+from mission_core.sim.view import RadarView
 from mission_core.types import Mount
 
 Clock: TypeAlias = Callable[[], float]
@@ -86,24 +86,23 @@ NOT_WHILE_STARTED = "Ignored: This command is not allowed after sensor has start
 INVALID_USAGE = "Error: Invalid usage of the CLI command"
 
 
-def walking_frames(walks: Sequence[Walk], mount: Mount, seed: int) -> FrameGenerator:
-    """What a radar sees of people who walk, wherever they are when it measures.
+def walking_frames(scenario: Scenario, mount: Mount) -> FrameGenerator:
+    """What a radar sees of people who walk, wherever they are when it measures; nothing where a frame is lost.
 
     Args:
-        walks: of the people in the radar's room.
+        scenario: who walks, without end.
         mount: of the radar.
-        seed: of its noise.
     """
-    people = [walk.person for walk in walks]
     numbers = itertools.count(1)  # the counter survives sensorStop, only power resets it
 
     def frames(profile: RadarProfile, clock: Clock) -> Iterator[bytes]:
-        simulator = RadarSimulator(profile, mount, seed)
+        view = RadarView(scenario, profile, mount)
         for number in numbers:
             t = clock()
-            seen = simulator.observe(*cast(walks, t), people)
+            seen = view.observe(t)
             cycles = round(t * CPU_FREQUENCY)
-            yield encode_frame(number, seen.points, range_doppler=seen.range_doppler, cpu_cycles=cycles)
+            frame = encode_frame(number, seen.points, range_doppler=seen.range_doppler, cpu_cycles=cycles)
+            yield b"" if seen.lost else frame
 
     return frames
 

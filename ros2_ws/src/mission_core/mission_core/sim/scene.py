@@ -26,6 +26,40 @@ SceneName = Literal["classroom", "corridor", "hall"]
 SCENES: tuple[SceneName, ...] = ("classroom", "corridor", "hall")
 BYSTANDER_SEED = 9_000_000  # seeds of bystanders start here, far beyond any population used for training
 
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Floor, walls and ceiling of a room, `NEAR` behind its sensor [m].
+
+    Attributes:
+        half: distance of the walls on both sides.
+        far: distance of the wall ahead.
+        high: of the ceiling.
+    """
+
+    half: float
+    far: float
+    high: float
+
+    @property
+    def volume(self) -> float:
+        """[m^3]."""
+        return 2 * self.half * (self.far + NEAR) * self.high
+
+    @property
+    def surface(self) -> float:
+        """Of all six sides [m^2]."""
+        deep = self.far + NEAR
+        return 2 * (2 * self.half * deep + (2 * self.half + deep) * self.high)
+
+
+NEAR = 1.0  # from the sensor to the wall behind it [m]
+SHELLS: dict[SceneName, Shell] = {
+    "classroom": Shell(half=5.6, far=12.5, high=3.1),
+    "corridor": Shell(half=4.3, far=19.0, high=2.8),
+    "hall": Shell(half=8.5, far=20.0, high=5.2),
+}
+
 _TILE = 256  # of the textures [texel]
 _GRAIN = 0.4  # largest side of a piece over which light is even [m]
 
@@ -125,7 +159,8 @@ class Scene:
             raise ConfigurationError(f"there is no scene {self.name!r}: use one of {', '.join(SCENES)}")
         self._rng = np.random.default_rng((self.seed, SCENES.index(self.name), 0x5CE))
         self._footprints: list[tuple[float, float, float, float]] = []
-        {"classroom": self._classroom, "corridor": self._corridor, "hall": self._hall}[self.name]()
+        furnish = {"classroom": self._classroom, "corridor": self._corridor, "hall": self._hall}[self.name]
+        furnish(SHELLS[self.name])
 
     @cached_property
     def people(self) -> list[tuple[Dressed, Float64Array]]:
@@ -149,11 +184,11 @@ class Scene:
 
     # --- rooms ---
 
-    def _classroom(self) -> None:
+    def _classroom(self, shell: Shell) -> None:
         rng = self._rng
-        half, far, high = 5.6, 12.5, 3.1
+        half, far, high = shell.half, shell.far, shell.high
         wall = _tint(rng, (0.80, 0.84, 0.86), 0.06)
-        self._shell(half, far, high, _wood(rng) if rng.random() < 0.5 else _speckled(rng, (0.50, 0.56, 0.60)), wall)
+        self._shell(shell, _wood(rng) if rng.random() < 0.5 else _speckled(rng, (0.50, 0.56, 0.60)), wall)
         self.light = Light((0.44, 0.43, 0.42), _lamps(half, far, high), 0.52, (0.95, 1.0, 1.0), 0.22)
         board = _tint(rng, (0.20, 0.28, 0.18), 0.1) if rng.random() < 0.5 else (0.92, 0.93, 0.93)
         self._picture((far - 0.03, 2.2, 0.9), (0, -4.4, 0), (0, 0, 1.25), _scribbled(rng, board))
@@ -173,13 +208,11 @@ class Scene:
                     places.append(((x - 0.62, y), 0.0, True))
         self._places = _shuffled(rng, places)
 
-    def _corridor(self) -> None:
+    def _corridor(self, shell: Shell) -> None:
         rng = self._rng
-        half, far, high = 4.3, 19.0, 2.8
+        half, far, high = shell.half, shell.far, shell.high
         wall = _tint(rng, (0.72, 0.78, 0.80), 0.05)
-        self._shell(
-            half, far, high, _tiles(rng, (0.55, 0.60, 0.63), 0.6), wall, dado=_tint(rng, (0.50, 0.52, 0.46), 0.1)
-        )
+        self._shell(shell, _tiles(rng, (0.55, 0.60, 0.63), 0.6), wall, dado=_tint(rng, (0.50, 0.52, 0.46), 0.1))
         self.light = Light((0.36, 0.37, 0.38), _lamps(1.2, far, high), 0.58, (0.90, 0.97, 1.0))
         for x in np.arange(2.6, far - 1.5, 3.4):
             for side in (-1, 1):
@@ -210,11 +243,11 @@ class Scene:
         self._picture((far - 0.04, 0.3, 2.25), (0, -0.6, 0), (0, 0, 0.2), _plain((0.25, 0.55, 0.15)), shine=0.6)
         self._places = _shuffled(rng, places)
 
-    def _hall(self) -> None:
+    def _hall(self, shell: Shell) -> None:
         rng = self._rng
-        half, far, high = 8.5, 20.0, 5.2
+        half, far, high = shell.half, shell.far, shell.high
         wall = _tint(rng, (0.78, 0.80, 0.82), 0.04)
-        self._shell(half, far, high, _tiles(rng, (0.66, 0.70, 0.73), 1.0), wall)
+        self._shell(shell, _tiles(rng, (0.66, 0.70, 0.73), 1.0), wall)
         self.light = Light((0.46, 0.45, 0.43), _lamps(half, far, high), 1.0, (0.93, 0.98, 1.0), 0.18)
         for x in np.arange(3.0, far - 2.0, 3.2):
             self._window((x, half - 0.02, 0.4), (2.4, 0, 0), (0, 0, 3.6))
@@ -242,10 +275,8 @@ class Scene:
 
     # --- parts of rooms ---
 
-    def _shell(
-        self, half: float, far: float, high: float, floor: ImageArray, wall: Colour, dado: Colour | None = None
-    ) -> None:
-        near = -1.0
+    def _shell(self, shell: Shell, floor: ImageArray, wall: Colour, dado: Colour | None = None) -> None:
+        half, far, high, near = shell.half, shell.far, shell.high, -NEAR
         plaster = _speckled(self._rng, wall, 0.015)
         low = 0.0
         deep = far - near

@@ -169,7 +169,7 @@ def _make() -> Shapes:
     import torch
     from anny.face_segmentation import get_face_segmentation_mask
 
-    model = anny.Anny()
+    model = anny.Anny(skinning_method="lbs")  # the one that is there without warp
     rest = torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1)
     vertices, heads = [], []
     with torch.no_grad():

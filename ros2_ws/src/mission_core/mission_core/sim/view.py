@@ -12,6 +12,7 @@ from mission_core.camera.people import touches_border
 from mission_core.camera.snippet import box_geometry, crop_region, finish_crop
 from mission_core.geometry import project, rep103_to_optical, room_to_sensor
 from mission_core.radar.profile import RadarProfile
+from mission_core.sim import fmcw
 from mission_core.sim.body import Body
 from mission_core.sim.cohort import Person
 from mission_core.sim.fmcw import Effects, FmcwRadar, Observation, Wall
@@ -19,6 +20,7 @@ from mission_core.sim.look import Dressed, sample_look
 from mission_core.sim.render import CAMERA, Figure, Region, Renderer, Shot, figures
 from mission_core.sim.rooms import Scenario, Scene
 from mission_core.sim.scatter import Scatterers, scatterers
+from mission_core.sim.scene import SHELLS
 from mission_core.sim.scene import Scene as Room
 from mission_core.sim.tracker import Tracker
 from mission_core.types import (
@@ -35,15 +37,28 @@ from mission_core.types import Body as SeenBody
 
 DIFFERENCE = 0.005  # half the interval over which targets' velocities are measured [s]
 
+
+def _effects(scene: Scene, sides: tuple[float, ...] = (), clutter: int = 0) -> Effects:
+    """What a scene does to the radar: frames and points lost on the way, and echoes.
+
+    These come from all of a room of its size, from its walls on some sides (1 left, -1 right) and from still things.
+    """
+    shell = SHELLS[scene]
+    return Effects(
+        room=fmcw.Room(shell.volume, shell.surface),
+        walls=tuple(Wall((0.0, side, 0.0), shell.half) for side in sides),
+        clutter=clutter,
+        frame_loss=0.003,
+        point_loss=0.02,
+    )
+
+
 EFFECTS: dict[Scene, Effects] = {
-    "hall": Effects(frame_loss=0.003, point_loss=0.02),
-    "classroom": Effects(walls=(Wall((0.0, -1.0, 0.0), 5.6),), clutter=30, frame_loss=0.003, point_loss=0.02),
-    "corridor": Effects(
-        walls=(Wall((0.0, 1.0, 0.0), 4.3), Wall((0.0, -1.0, 0.0), 4.3)), clutter=10, frame_loss=0.003, point_loss=0.02
-    ),
+    "hall": _effects("hall"),
+    "classroom": _effects("classroom", sides=(-1.0,), clutter=30),
+    "corridor": _effects("corridor", sides=(1.0, -1.0), clutter=10),
 }
-"""What each scene does to the radar: ghosts by its side walls, furniture, frames and points lost on the way. The walls
-stand where `sim.scene` has them; those of the hall are too far away, the classroom's left one is of windows."""
+"""The walls of the hall are too far away for ghosts, the classroom's left one is of windows."""
 
 
 ROOMS = 6

@@ -7,7 +7,7 @@ from rclpy.node import Node
 from mission_core.calibration import load_calibration
 from mission_core.paths import state_directory
 from mission_core.sim.evm import SimulatedEvm, walking_frames
-from mission_core.sim.scenario import radar_room
+from mission_core.sim.rooms import live_room
 from mission_ros.diagnostics import Diagnostics, Level, Report
 from mission_ros.node_table import SIM_PEOPLE
 from mission_ros.runtime import parameter, run, texts
@@ -22,7 +22,7 @@ class RadarSimulator(Node):
         seed = parameter(self, "seed", 1)
         links = Path(parameter(self, "link_directory", "") or state_directory() / "sim_radar").expanduser()
         mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._evm = SimulatedEvm(walking_frames(radar_room(people, seed), mount, seed), links)
+        self._evm = SimulatedEvm(walking_frames(live_room("radar", people, seed), mount), links)
         self._evm.start()
         self._people = people
         self._diagnostics = Diagnostics(self, self._report, hardware_id="simulated IWR6843")

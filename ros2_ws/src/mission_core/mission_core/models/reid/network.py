@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core.models.reid.configuration import ReidConfig
-from mission_core.sim.people import NUM_GAIT
+from mission_core.sim.cohort import PARAMETERS
 from mission_core.types import CROP_HEIGHT, CROP_WIDTH, NUM_JOINTS
 
 
@@ -181,10 +181,10 @@ class GaitHead(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.pooling = AttentionPooling(dim)
-        self.layers = nn.Sequential(nn.Linear(dim, 64), nn.ReLU(), nn.Linear(64, NUM_GAIT))
+        self.layers = nn.Sequential(nn.Linear(dim, 64), nn.ReLU(), nn.Linear(64, len(PARAMETERS)))
 
     def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Tokens (B, T, D), present (B, T) to (B, G) standardised values of `sim.people.gait_vector`."""
+        """Tokens (B, T, D), present (B, T) to (B, G) standardised `sim.cohort.parameter_vector`s."""
         return self.layers(self.pooling(tokens, present))
 
 
