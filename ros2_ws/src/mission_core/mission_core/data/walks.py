@@ -16,7 +16,7 @@ from torch import Tensor
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, resample
 from mission_core.data.sets import Settings, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
-from mission_core.data.takes import CameraTake, RadarTake
+from mission_core.data.takes import CameraTake, RadarTake, TakeSet
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
@@ -123,12 +123,12 @@ def cohort(workers: int = 1) -> DataSet:
     return build(replace(recipe, name="walkers58_few"), jobs, default_root(), workers=workers)
 
 
-def read_walks(made: DataSet) -> list[PersonWalks]:
+def read_walks(takes: TakeSet) -> list[PersonWalks]:
     """Everybody whom both sensors followed for as long as a snippet takes, by seed."""
     radar: dict[int, list[RadarWalk]] = {}
     camera: dict[int, list[CameraWalk]] = {}
-    for info in sorted(made.infos, key=lambda info: info.take_id):
-        take = made.take(info.take_id)
+    for info in sorted(takes.infos, key=lambda info: info.take_id):
+        take = takes.take(info.take_id)
         if isinstance(take, RadarTake):
             radar.setdefault(info.person_seed, []).extend(_radar_walk(take))
         else:

@@ -43,21 +43,21 @@ class Area:
         centre: of all routes [m ahead].
         scatter: of the centres, ahead and to the side [m].
         half_length: of routes [m]; twice the least is at least the 6 m of the paper.
-        lap: half length of the lanes that are walked without end [m].
+        lap: half length of the lanes that are walked without end, and their centre [m, m ahead].
         half_width: of the strip in which people walk side by side without end [m].
     """
 
     centre: float
     scatter: float
     half_length: tuple[float, float]
-    lap: float
+    lap: tuple[float, float]
     half_width: float
 
 
 # radar: 1.4-8.9 m ahead, within +-55 degrees. camera: 2.1-9.2 m, where 90 degrees of view show people from head to foot
 AREAS: dict[Sensor, Area] = {
-    "radar": Area(centre=5.1, scatter=0.2, half_length=(3.2, 3.5), lap=2.2, half_width=1.6),
-    "camera": Area(centre=5.6, scatter=0.15, half_length=(3.1, 3.35), lap=1.8, half_width=1.4),
+    "radar": Area(centre=5.1, scatter=0.2, half_length=(3.2, 3.5), lap=(2.8, 5.0), half_width=1.6),
+    "camera": Area(centre=5.6, scatter=0.15, half_length=(3.1, 3.35), lap=(2.8, 5.4), half_width=1.4),
 }
 
 
@@ -150,7 +150,7 @@ def live_room(sensor: Sensor, person_ids: Sequence[str], seed: int, scene: Scene
     angle = math.radians(rng.uniform(0.0, 10.0)) * _sign(rng)
     lanes = (np.arange(count) - (count - 1) / 2) * min(spacing, LANES[1])
     paths = [
-        back_and_forth(*_ends(angle, float(lane), area.lap * rng.uniform(0.9, 1.0), (area.centre - 0.8, 0.0)))
+        back_and_forth(*_ends(angle, float(lane), area.lap[0] * rng.uniform(0.9, 1.0), (area.lap[1], 0.0)))
         for lane in rng.permutation(lanes)
     ]
     people = [person(person_id) for person_id in person_ids]
@@ -163,7 +163,7 @@ def enrolment(person_id: str, take: int, scene: Scene = "hall") -> Scenario:
     rng = np.random.default_rng((0xE401, who.seed, take))
     area = AREAS["camera"]
     heading = math.radians(rng.uniform(0.0, ANGLES[-1])) * _sign(rng)
-    ends = _ends(heading, 0.0, area.lap, (area.centre - 0.8, 0.0))
+    ends = _ends(heading, 0.0, area.lap[0], (area.lap[1], 0.0))
     return _scenario("camera", scene, "endless", [who], [back_and_forth(*ends)], [rng.uniform(0.0, 30.0)], rng)
 
 
