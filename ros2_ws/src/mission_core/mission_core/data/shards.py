@@ -26,6 +26,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from rich import get_console
 from rich.progress import track
 
 from mission_core.data.takes import Take, TakeInfo, from_arrays, to_arrays
@@ -143,6 +144,8 @@ def build(recipe: Recipe, jobs: Sequence[Job], root: Path, *, workers: int = 1) 
             disable=not missing,
         ):
             entries[Path(shard.file).stem] = shard
+            if not get_console().is_terminal and len(entries) % max(len(jobs) // 20, 1) == 0:  # where no bar moves
+                log.info("%s: %d of %d shards are complete", recipe.name, len(entries), len(jobs))
     except KeyboardInterrupt:
         done = len(_complete_shards(directory))
         log.warning("stopped; %d of %d shards are complete in %s: the same command goes on", done, len(jobs), directory)
