@@ -29,8 +29,8 @@ EXPORTED = ["encode_radar", "encode_vision", "fuse", "embed", "distances", "prob
 PARITY = 1e-4
 """Largest difference between the trained and the exported network that is accepted."""
 LIMITS = """\
-Trained and tested on simulated people only: radar and camera come from the simulator of this repository, whose physics
-is simple. Nothing is claimed about real people. Two seconds of walking carry little identity; read the figures."""
+Trained and tested on simulated people only: radar and camera come from the simulator of this repository, see
+docs/twin.md. Nothing is claimed about real people. Two seconds of walking carry little identity; read the figures."""
 
 
 def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
