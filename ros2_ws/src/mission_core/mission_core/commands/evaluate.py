@@ -11,7 +11,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.models.card import model_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mission_core.agreement import Agreement, Run
     from mission_core.data.bags import BagReader
@@ -71,15 +71,8 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     with SqliteGallery(arguments.gallery or _gallery_of(bag, name), model.sha256, read_only=True) as store:
         reidentifier.set_gallery(store.clips())
         here = (model.sha256, store.revision)
-    recorded = bag.ranked_with()
-    if recorded and here not in recorded:
-        print(
-            "mission: the bag was ranked live with another model, or before people were enrolled or removed: the live "
-            f"run cannot agree (model and gallery revision here {here[0][:8]} {here[1]}, in the bag "
-            + ", ".join(f"{sha256[:8]} {revision}" for sha256, revision in recorded)
-            + ")",
-            file=sys.stderr,
-        )
+    if differs := why_it_differs(bag.ranked_with(), here):
+        print(f"mission: {differs}", file=sys.stderr)
     mount = load_calibration(tracker["calibration"]).radar.mount
     return Pipeline(RadarTracker(from_parameters(TrackerConfig, tracker), mount), reidentifier)
 
@@ -93,6 +86,23 @@ def _gallery_of(bag: "BagReader", model: str) -> Path:
     if found is None:
         raise ConfigurationError(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery")
     return found
+
+
+def why_it_differs(recorded: "Sequence[tuple[str, int]]", here: tuple[str, int]) -> str:
+    """Why the live run cannot agree with this one everywhere, "" where it can.
+
+    Args:
+        recorded: SHA-256 of model and revision of gallery of the rankings in the bag, each pair once.
+        here: those used here.
+    """
+    others = [f"{sha256[:8]} {revision}" for sha256, revision in recorded if (sha256, revision) != here]
+    if not others:
+        return ""
+    share = "partly" if here in recorded else "wholly"
+    return (
+        f"the bag was {share} ranked live with another model, or before people were enrolled or removed: the live run "
+        f"cannot agree there (model and gallery revision here {here[0][:8]} {here[1]}, there {', '.join(others)})"
+    )
 
 
 def _print_rankings(item: "Perceived") -> None:

@@ -56,7 +56,7 @@ class Area:
 
 # radar: 1.4-8.9 m ahead, within +-55 degrees. camera: 2.1-9.2 m, where 90 degrees of view show people from head to foot
 AREAS: dict[Sensor, Area] = {
-    "radar": Area(centre=5.1, scatter=0.2, half_length=(3.2, 3.5), lap=(2.8, 5.0), half_width=1.6),
+    "radar": Area(centre=5.1, scatter=0.2, half_length=(3.2, 3.5), lap=(2.5, 4.6), half_width=1.6),
     "camera": Area(centre=5.6, scatter=0.15, half_length=(3.1, 3.35), lap=(2.8, 5.4), half_width=1.4),
 }
 
