@@ -1,6 +1,6 @@
 """How well people are told apart by estimated parameters on the takes of a data set: the floor a network must pass.
 
-    .venv/bin/mission simulate population --people 400 --workers 2    (and `walkers58`, `mocap35 --motion DIR`)
+    .venv/bin/mission simulate population --people 800 --workers 2    (and `walkers58`, `mocap35 --motion DIR`)
     .venv/bin/python benchmarks/twin_matching.py walkers58 mocap35 [--learn population] [--processes 2]
 
 Ridge regressors (those of `twin_oracles.py`) learn parameters of body and gait from cues of the population's takes:
