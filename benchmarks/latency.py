@@ -28,7 +28,7 @@ import rclpy
 from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
 from rclpy.node import Node
 
-from mission_ros.conversions import stamp_to_ns
+from mission_core.data import messages
 from mission_ros.process import child_environment
 from mission_ros.qos import RESULT, SENSOR_SUBSCRIBER
 
@@ -47,13 +47,13 @@ class Listener(Node):
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
 
     def _on_raw(self, message: RadarFrame) -> None:
-        stamp = stamp_to_ns(message.header.stamp)
+        stamp = messages.stamp_ns(message)
         self.last_byte_ns[stamp] = stamp + len(message.data) * NS_PER_BYTE
 
     def _on_identities(self, message: RankedIdentitiesArray) -> None:
         ranked = [ranking for ranking in message.identities if ranking.candidates]
         scores = tuple(candidate.score for ranking in ranked for candidate in ranking.candidates)
-        self.arrivals.append((stamp_to_ns(message.header.stamp), time.time_ns(), len(ranked), scores))
+        self.arrivals.append((messages.stamp_ns(message), time.time_ns(), len(ranked), scores))
 
 
 def main() -> None:
