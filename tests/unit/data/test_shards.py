@@ -1,9 +1,12 @@
+import functools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,8 @@ import psutil
 import pytest
 from sample_takes import RECIPE, jobs, make
 
-from mission_core.data.shards import DataSet, Job, Recipe, build, open_dataset
+from mission_core.data import shards
+from mission_core.data.shards import DataSet, Job, Recipe, Shard, build, open_dataset
 from mission_core.data.takes import Take, TakeList
 from mission_core.errors import DataSetError
 
@@ -130,6 +134,23 @@ def test_the_end_of_the_command_ends_the_workers_and_keeps_what_is_complete(
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE] == []
     assert build(RECIPE, jobs(), tmp_path).verify() == []
+
+
+def test_an_interrupt_between_two_shards_ends_the_workers_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(made: Iterable[Shard], *_: object, **__: object) -> Iterator[Shard]:
+        yield next(iter(made))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shards, "track", interrupted)  # the bar, not the pool, is at work when it comes
+    strangers = set(multiprocessing.active_children())
+    slow = Job("slow", 1, functools.partial(time.sleep, 60))
+    with pytest.raises(KeyboardInterrupt) as caught:  # kept, as the interpreter does at the end of a command
+        build(RECIPE, [*jobs(), slow], tmp_path, workers=2)
+    workers = set(multiprocessing.active_children()) - strangers
+    for worker in workers:
+        worker.join(5.0)
+    assert [worker for worker in workers if worker.is_alive()] == []
+    assert caught.tb is not None
 
 
 def test_an_absent_or_ambiguous_name_tells_what_to_do(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ import signal
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,16 +136,13 @@ def build(recipe: Recipe, jobs: Sequence[Job], root: Path, *, workers: int = 1) 
     entries = _complete_shards(directory)
     missing = [job for job in jobs if job.name not in entries]
     try:
-        for shard in track(
-            _made(missing, directory, workers),
-            f"making {recipe.name}",
-            total=len(jobs),
-            completed=len(jobs) - len(missing),
-            disable=not missing,
-        ):
-            entries[Path(shard.file).stem] = shard
-            if not get_console().is_terminal and len(entries) % max(len(jobs) // 20, 1) == 0:  # where no bar moves
-                log.info("%s: %d of %d shards are complete", recipe.name, len(entries), len(jobs))
+        # closed whatever ends the loop: workers that nobody waits for would keep the command from ending
+        with closing(_made(missing, directory, workers)) as made:
+            done = len(jobs) - len(missing)
+            for shard in track(made, f"making {recipe.name}", len(jobs), done, disable=not missing):
+                entries[Path(shard.file).stem] = shard
+                if not get_console().is_terminal and len(entries) % max(len(jobs) // 20, 1) == 0:  # where no bar moves
+                    log.info("%s: %d of %d shards are complete", recipe.name, len(entries), len(jobs))
     except KeyboardInterrupt:
         done = len(_complete_shards(directory))
         log.warning("stopped; %d of %d shards are complete in %s: the same command goes on", done, len(jobs), directory)
@@ -161,7 +158,7 @@ def build(recipe: Recipe, jobs: Sequence[Job], root: Path, *, workers: int = 1) 
     return DataSet(directory)
 
 
-def _made(jobs: Sequence[Job], directory: Path, workers: int) -> Iterator[Shard]:
+def _made(jobs: Sequence[Job], directory: Path, workers: int) -> Generator[Shard, None, None]:
     """Shards as they become complete."""
     if workers <= 1:
         yield from (_make(job, directory) for job in jobs)
