@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ import pytest
 from ros_harness import TIMEOUT, wait_for
 
 from mission_core.errors import MissionError
-from mission_ros.background import Background, Worker
+from mission_ros.background import Background, Worker, give_way
 
 
 def test_worker_takes_all_in_order() -> None:
@@ -47,6 +48,26 @@ def test_background_ends_when_told() -> None:
     background.stop()
     assert time.monotonic() - started < 1.0
     assert not background._thread.is_alive()
+
+
+def test_a_thread_that_gives_way_goes_last_with_all_it_starts_and_nobody_else() -> None:
+    priorities: list[int] = []
+
+    def note() -> None:
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    def work(_stop: threading.Event) -> None:
+        give_way()
+        note()
+        started = threading.Thread(target=note)
+        started.start()
+        started.join()
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    Background(work).stop()
+    assert min(priorities) > before
+    assert len(priorities) == 2
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
 
 
 def test_background_that_goes_on_working_is_told() -> None:

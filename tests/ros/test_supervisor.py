@@ -63,6 +63,14 @@ def test_restarts_what_dies_and_leaves_the_others_alone() -> None:
         assert (health.restarts, health.last_exit) == (1, -signal.SIGKILL)
 
 
+def test_children_are_out_of_reach_of_ctrl_c_but_heed_the_priorities_of_each_other() -> None:
+    with Supervised(a=SLEEP) as children:
+        pid = children.supervisor.health()["a"].pid
+        assert pid is not None
+        assert os.getpgid(pid) == pid  # Ctrl-C goes to the group in the foreground
+        assert os.getsid(pid) == os.getsid(0)  # Linux shares a core out among sessions first, among threads after that
+
+
 def test_waits_longer_each_time() -> None:
     with Supervised(failing=[sys.executable, "-S", "-c", "raise SystemExit(3)"]) as stack:
         wait_for(

@@ -22,7 +22,7 @@ Deliver = Callable[[RadarFrame, int], None]
 _SILENCE = 0.5  # [s] without a byte, beyond two frame periods, after which something is wrong
 _RESTART_AFTER = 10.0  # [s] of silence after which the radar is configured again: it may have been reset
 _READ_TIMEOUT = 0.1  # [s] longest time until `stop` is noticed
-_BACK_OFF = (0.5, 5.0)  # [s] shortest and longest wait between attempts to open a radar again
+_BACK_OFF = (0.5, 1.0)  # [s] shortest and longest wait between attempts to open a radar again
 
 
 class RadarFeed(Feed, Protocol):

@@ -133,7 +133,7 @@ class _Child:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,
+            process_group=0,  # not a session: across sessions Linux heeds no `nice` (sched(7), autogroups)
         )
         self._pump = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._pump.start()

@@ -1,5 +1,6 @@
 """Keeps the gallery: enrols, lists and removes people, and tells everybody what is in it (`gallery/info`)."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from mission_core.gallery.keeper import GalleryKeeper
 from mission_core.gallery.locate import default_gallery
 from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_ros import conversions
-from mission_ros.background import Background
+from mission_ros.background import Background, give_way
 from mission_ros.diagnostics import Diagnostics, Level, Report
 from mission_ros.qos import LATCHED
 from mission_ros.runtime import STEADY, ManagedNode, parameter, run, texts
@@ -64,9 +65,8 @@ class GalleryManager(ManagedNode):
     def activate(self) -> None:
         """Tells what is enrolled, and enrols who shall be from the start."""
         self._publish_info()
-        keeper = self._keeper
-        if self._seeds and keeper is not None:
-            self._seeding = Background(lambda stop: keeper.enrol_missing(self._seeds, stop), self.get_logger().fatal)
+        if self._seeds:
+            self._seeding = Background(self._seed, self.get_logger().fatal)
 
     def deactivate(self) -> None:
         """Enrols nobody any more."""
@@ -125,6 +125,10 @@ class GalleryManager(ManagedNode):
         if self._keeper is None:
             raise GalleryError("the gallery is not open yet; /diagnostics says why")
         return self._keeper
+
+    def _seed(self, stop: threading.Event) -> None:
+        give_way()
+        self._opened().enrol_missing(self._seeds, stop)
 
     def _keep_up(self) -> None:
         if self._keeper is not None:
