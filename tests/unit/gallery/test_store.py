@@ -105,7 +105,7 @@ def test_an_add_is_all_or_nothing(path):
     "wrong", [np.full((20, 8), np.nan), np.zeros(20), np.zeros((0, 8))], ids=["nan", "1d", "empty"]
 )
 def test_features_that_are_none_are_refused(path, wrong):
-    with SqliteGallery(path, MODEL) as store, pytest.raises(GalleryError, match=r"clip a: expected finite \(T, C\)"):
+    with SqliteGallery(path, MODEL) as store, pytest.raises(GalleryError, match=r"clip a: expected finite \(R, C\)"):
         store.add([Clip("P01", "a", wrong.astype(np.float32), 0)])
 
 

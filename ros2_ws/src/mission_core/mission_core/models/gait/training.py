@@ -8,10 +8,11 @@ import functools
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,8 +29,6 @@ from mission_core.data.walks import (
     protocol,
     radar_batches,
     recoloured,
-    stacked,
-    weakened,
 )
 from mission_core.errors import ConfigurationError
 from mission_core.evaluate import Identification, check_validation_people, fit_calibration
@@ -37,10 +36,12 @@ from mission_core.losses import POSE_JOINTS
 from mission_core.models.gait.configuration import GaitConfig
 from mission_core.models.gait.network import GaitNetwork, log_ratio
 from mission_core.models.gait.pose import MIRRORED_JOINTS, PoseNetwork, outline
-from mission_core.models.reid.processing import RadarClip
+from mission_core.models.reid.processing import track_motion
 from mission_core.sim.cohort import PARAMETERS, parameter_vector, sample_person
 from mission_core.train import Schedule, Task, Trainer, claim, device, restore
 from mission_core.types import Float32Array, Float64Array, ImageArray
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +227,27 @@ class _Seen:
         return _Seen(joints, -self.outlines[:, :, ::-1], self.geometry * np.array([-1, 1, 1, 1], np.float32))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """What is read of the points of a walk before the radar, which is always the same.
+
+    Attributes:
+        points: (2, F, PointHistograms.SIZE) as they are, and mirrored.
+        frames: (F,) which exist.
+        places: (F, 2) centre of the track [m].
+    """
+
+    points: Float32Array
+    frames: NDArray[np.bool_]
+    places: Float64Array
+
+    def clip(self, window: slice, mirrored: bool) -> tuple[Float32Array, NDArray[np.bool_]]:
+        """Features (T, C) of some frames, as `GaitNetwork.radar_features` makes them, and which exist."""
+        motion = track_motion(self.places[window]) * np.array([1, -1 if mirrored else 1, 1], np.float32)
+        speed = np.hypot(motion[:, :1], motion[:, 1:2])
+        return np.concatenate([self.points[int(mirrored), window], motion, speed], axis=1), self.frames[window]
+
+
 class GaitTask(Task):
     """Evidence about people: true to their parameters, and telling them apart."""
 
@@ -240,10 +262,12 @@ class GaitTask(Task):
         super().__init__()
         self.network: GaitNetwork = network.to(device())
         self.network.pose.requires_grad_(False).eval()
-        self._config, self._people, self._crowd = config, people, crowd
+        self._config, self._people = config, people
         nn.init.normal_(network.turn, 0.0, 0.01)
-        log.info("reading joints and outlines out of %d people's walks", len(people))
+        log.info("reading what %d people's walks show", len(people))
         self._seen = [[self._look(walk) for walk in person.camera] for person in people]
+        self._heard = [[self._listen(walk) for walk in person.radar] for person in people]
+        self._crowd = [(seed, self._listen(walk)) for seed, walk in crowd]
         self._standardise()
         test = protocol(validation, config.network.num_frames, config.network.num_points)
         self._queries, self._truth, self._owner = test.queries, test.truth, test.owner
@@ -255,20 +279,17 @@ class GaitTask(Task):
         chosen = rng.choice(len(self._people), min(config.pairs, len(self._people)), replace=False)
         others = rng.integers(len(self._crowd), size=config.singles) if self._crowd else np.zeros(0, np.int64)
         mirrored = rng.random(len(chosen) + len(others)) < 0.5
-        seeds, clips, seen = [], [], []
+        seeds, heard, seen = [], [], []
         for index in chosen.tolist():
-            person, own = self._people[index], self._seen[index]
-            seeds.append(person.seed)
-            clips.append(self._radar_clip(person.radar[rng.integers(len(person.radar))], rng))
-            walk = own[rng.integers(len(own))]
+            seeds.append(self._people[index].seed)
+            heard.append(_any(self._heard[index], rng))
+            walk = _any(self._seen[index], rng)
             seen.append(walk.clip(int(rng.integers(len(walk.joints) - SNIPPET_FRAMES + 1))))
         for index in others.tolist():
-            seed, radar_walk = self._crowd[index]
-            seeds.append(seed)
-            clips.append(self._radar_clip(radar_walk, rng))
-        clips = [_mirror(clip) if flip else clip for clip, flip in zip(clips, mirrored, strict=True)]
+            seeds.append(self._crowd[index][0])
+            heard.append(self._crowd[index][1])
+        radar = self._radar_evidence(heard, mirrored.tolist(), rng)
         seen = [clip.mirrored() if flip else clip for clip, flip in zip(seen, mirrored, strict=False)]
-        radar = self.network.encode_radar(*(part.to(device()) for part in stacked(clips)))
         vision = self._evidence([_remeasured(clip, rng) for clip in seen])
         truth = np.stack([latent_parameters(seed, flip) for seed, flip in zip(seeds, mirrored.tolist(), strict=True)])
         turned = torch.from_numpy(truth).to(device()) @ self.network.rotation()
@@ -305,13 +326,24 @@ class GaitTask(Task):
         distances = self.network.distances(evidence, torch.zeros(0), people)
         return Identification(distances.double().cpu().numpy(), self._truth)
 
-    def _radar_clip(self, walk: RadarWalk, rng: np.random.Generator) -> RadarClip:
-        """Some part of a walk, of some length, weakened."""
-        shape = self._config.network
-        longest = min(len(walk.points), shape.num_frames)
-        length = int(rng.integers(min(MIN_FRAMES, longest), longest + 1))
-        start = int(rng.integers(len(walk.points) - length + 1))
-        return weakened(walk.clip(start, length, shape.num_frames, shape.num_points), rng)
+    def _vision_features(self, clips: list[_Seen]) -> Tensor:
+        parts = (np.stack([getattr(clip, name) for clip in clips]) for name in ("joints", "outlines", "geometry"))
+        return self.network.vision_features(*(torch.from_numpy(part).to(device()) for part in parts))
+
+    def _radar_evidence(self, walks: list[_Heard], mirrored: list[bool], rng: np.random.Generator) -> Tensor:
+        """Evidence (B, 2, D) of some part of each walk, of some length, with some frames lost."""
+        longest = self._config.network.num_frames
+        features = np.zeros((len(walks), longest, walks[0].points.shape[-1] + 4), np.float32)
+        frames = np.zeros((len(walks), longest), bool)
+        for row, (walk, flip) in enumerate(zip(walks, mirrored, strict=True)):
+            most = min(len(walk.frames), longest)
+            length = int(rng.integers(min(MIN_FRAMES, most), most + 1))
+            start = int(rng.integers(len(walk.frames) - length + 1))
+            own, there = walk.clip(slice(start, start + length), flip)
+            if rng.random() < 0.5:
+                there = there & (rng.random(length) > 0.1)
+            features[row, longest - length :], frames[row, longest - length :] = own, there
+        return self.network.radar(torch.from_numpy(features).to(device()), torch.from_numpy(frames).to(device()))
 
     @torch.inference_mode()
     def _look(self, walk: Any) -> _Seen:
@@ -322,27 +354,32 @@ class GaitTask(Task):
 
     def _evidence(self, clips: list[_Seen]) -> Tensor:
         """Evidence (B, 2, D) of the camera's clips."""
-        parts = (np.stack([getattr(clip, name) for clip in clips]) for name in ("joints", "outlines", "geometry"))
-        features = self.network.vision_features(*(torch.from_numpy(part).to(device()) for part in parts))
+        features = self._vision_features(clips)
         return self.network.vision(features, torch.ones(features.shape[:2], dtype=torch.bool, device=device()))
+
+    @torch.inference_mode()
+    def _listen(self, walk: RadarWalk) -> _Heard:
+        """What the histograms of a walk's points are."""
+        clip = walk.clip(0, len(walk.points), len(walk.points), self._config.network.num_points)
+        both = np.stack([clip.points, clip.points * np.array([1, -1, 1, 1, 1], np.float32)])
+        present = torch.from_numpy(np.stack([clip.present, clip.present])).to(device())
+        points = self.network.histograms(torch.from_numpy(both).to(device()), present)
+        return _Heard(points.cpu().numpy(), clip.frames, walk.places)
 
     @torch.inference_mode()
     def _standardise(self) -> None:
         """Sets typical value and spread of what both sides read."""
-        length, size = self._config.network.num_frames, self._config.network.num_points
-        clips = [person.radar[0].clip(0, length, length, size) for person in self._people]
-        features, there = [], []
-        for points, present, frames, motion in radar_batches(clips):
-            features.append(self.network.radar_features(*(part.to(device()) for part in (points, present, motion))))
-            there.append(frames)
-        radar = torch.cat(features)[torch.cat(there).to(device())]
+        clips = [own[0].clip(slice(None), mirrored=False) for own in self._heard]
+        radar = torch.from_numpy(np.concatenate([features[there] for features, there in clips])).to(device())
         self.network.radar.offset.copy_(radar.mean(dim=0))
         self.network.radar.scale.copy_(radar.std(dim=0) + 0.05)
-        seen = [own[0].clip(0) for own in self._seen]
-        parts = (np.stack([getattr(clip, name) for clip in seen]) for name in ("joints", "outlines", "geometry"))
-        vision = self.network.vision_features(*(torch.from_numpy(part).to(device()) for part in parts)).flatten(0, 1)
+        vision = self._vision_features([own[0].clip(0) for own in self._seen]).flatten(0, 1)
         self.network.vision.offset.copy_(vision.mean(dim=0))
         self.network.vision.scale.copy_(vision.std(dim=0) + 0.02)
+
+
+def _any(walks: list[T], rng: np.random.Generator) -> T:
+    return walks[rng.integers(len(walks))]
 
 
 def surprise(evidence: Tensor, truth: Tensor) -> Tensor:
@@ -353,13 +390,6 @@ def surprise(evidence: Tensor, truth: Tensor) -> Tensor:
     information, precision = evidence[:, 0, : truth.shape[1]], evidence[:, 1, : truth.shape[1]]
     error = (1.0 + precision) * (truth - information / (1.0 + precision)).square()
     return 0.5 * (error - torch.log1p(precision)).sum(dim=-1).mean()
-
-
-def _mirror(clip: RadarClip) -> RadarClip:
-    points, motion = clip.points.copy(), clip.motion.copy()
-    points[..., 1] *= -1
-    motion[:, 1] *= -1
-    return replace(clip, points=points, motion=motion)
 
 
 def _remeasured(clip: _Seen, rng: np.random.Generator) -> _Seen:
