@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import ros_harness  # noqa: F401  (its environment)
 
-from mission_core.agreement import SETTLED
 from mission_core.calibration import load_calibration
 from mission_core.gallery.enrol import enrol
 from mission_core.gallery.store import SqliteGallery
@@ -66,12 +65,12 @@ def test_replay_and_offline_evaluation_rank_as_the_live_run_did(tmp_path: Path) 
 
     agreement = summary["agreement"]
     assert agreement["complete"], agreement
-    assert agreement["compared"] > 3 * 10 * SECONDS / 3  # three tracks at 10 Hz, for more than a third of the time
+    assert agreement["compared"] > 3 * 10 * SECONDS / 2  # three tracks at 10 Hz, for more than half of the time
 
     settled = by_time(offline)
     for name, other in (("live", by_time(live)), ("replayed", replayed)):
-        # until it has been forgotten what the recorder may have missed, but was ranked live
-        common = sorted(settled.keys() & other.keys())[round(10 * SETTLED) :]
-        assert len(common) > 10 * SECONDS / 3, name
+        # before everybody has the frames of two seconds, the recorder may have missed some that were ranked live
+        common = sorted(settled.keys() & other.keys())[50:]
+        assert len(common) > 10 * SECONDS / 2, name
         for stamp in common:
             assert [people for people, _ in settled[stamp]] == [people for people, _ in other[stamp]], (name, stamp)

@@ -5,7 +5,7 @@ from mission_core.agreement import Run, compare
 from mission_core.types import Candidate, Ranking, Track
 
 
-def track(track_id: int, y: float, age: float = 30.0) -> Track:
+def track(track_id: int, y: float, age: float = 10.0) -> Track:
     zeros = np.zeros(3)
     return Track(track_id, np.array([3.0, y, 1.0]), zeros, zeros, np.ones(4), age, 5, 0)
 

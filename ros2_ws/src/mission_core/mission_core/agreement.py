@@ -15,10 +15,9 @@ SAME_SCORE = 1e-3
 """Scores of two runs are equal up to this: rankings of one frame may be computed together or one by one."""
 
 
-SETTLED = 25.0
+SETTLED = 5.0
 """Age of a track [s] from which two runs must agree. One that began a few frames later, because its nodes found each
-other later, filters a slightly different track at first, and lacks what earlier windows said: both are forgotten within
-this time."""
+other later, filters a slightly different track at first; the tracker forgets its beginning within this time."""
 
 
 @dataclass(frozen=True)
