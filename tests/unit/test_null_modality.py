@@ -5,7 +5,6 @@ import pytest
 
 from mission_core.data.walks import WalkSetConfig, load_people, protocol
 from mission_core.evaluate import Identification, score_queries, shuffle_between_people
-from mission_core.models.card import DEFAULT_MODEL
 from mission_core.models.reid.model import ReidModel
 from mission_core.paths import share_directory
 
@@ -18,7 +17,7 @@ def identifications(tmp_path_factory: pytest.TempPathFactory) -> tuple[Identific
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
         _, people = load_people(STRANGERS, workers=2)
-    model = ReidModel.load(share_directory() / "models" / DEFAULT_MODEL)
+    model = ReidModel.load(share_directory() / "models" / "reid_small")
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     shuffled = shuffle_between_people(test.queries, test.truth)

@@ -1,1 +1,0 @@
-"""Matching by evidence about body and gait: our own network beside the Mission network."""
