@@ -7,8 +7,7 @@ import mission_ros
 from mission_core.errors import ConfigurationError
 from mission_core.gallery.locate import sim_gallery
 from mission_core.paths import shared_file
-from mission_core.sim.rooms import GALLERY_IDS
-from mission_ros.node_table import node_table
+from mission_ros.node_table import GALLERY_IDS, node_table
 
 PACKAGE = Path(mission_ros.__file__).parent
 

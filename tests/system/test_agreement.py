@@ -16,7 +16,7 @@ from mission_core.gallery.enrol import enrol
 from mission_core.gallery.store import SqliteGallery
 from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_core.models.reid.model import ReidModel
-from mission_core.sim.rooms import GALLERY_IDS
+from mission_ros.node_table import GALLERY_IDS
 
 SECONDS = 60
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from mission_msgs.msg import DopplerTimeMap, GalleryInfo, RadarFrame, RadarTrackArray, RankedIdentitiesArray
 from ros_harness import Listener, fastdds_files, wait_for
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
 from mission_core.data.bags import unfinished_directory
@@ -134,7 +134,7 @@ def _published_by(listener: Listener) -> dict[str, list[object]]:
         "gallery_manager": listener.collect(GalleryInfo, "gallery/info", LATCHED),
         "reid": listener.collect(RankedIdentitiesArray, "reid/identities", RESULT),
         "micro_doppler": listener.collect(DopplerTimeMap, "micro_doppler/map", RESULT),
-        "camera_driver": listener.collect(Image, "camera/color/image_raw", SENSOR_SUBSCRIBER),
+        "camera_driver": listener.collect(CameraInfo, "camera/color/camera_info", SENSOR_SUBSCRIBER),
         "visualizer": listener.collect(MarkerArray, "viz/markers", RESULT),
     }
 

@@ -8,7 +8,6 @@ from mission_core.errors import ConfigurationError
 from mission_core.gallery.locate import sim_gallery
 from mission_core.models.card import DEFAULT_MODEL
 from mission_core.paths import state_directory
-from mission_core.sim.rooms import GALLERY_IDS
 
 ParameterValue: TypeAlias = bool | int | float | str | list[str]
 RadarChoice = Literal["device", "sim", "file", "none", "replay"]
@@ -17,6 +16,8 @@ CameraChoice = Literal["kinect", "opencv", "sim", "none", "replay"]
 DEFAULT_NAMESPACE = "mission"
 SIM_PEOPLE = ("P00", "P03", "P07")
 """Who walks in the simulated rooms."""
+GALLERY_IDS = tuple(f"P{number:02d}" for number in range(10))
+"""Who is enrolled in their gallery."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Body:
 
     def girths(self) -> dict[str, float]:
         """What tapes read on the rest mesh [m], by the names of the person's girths; means of left and right."""
-        return _girths(self.rest, self.faces, _chains(self.rest_joints), self.weights)
+        return _girths(self.rest, _tapes(self.faces, _chains(self.rest_joints), self.weights))
 
     @cached_property
     def _incidence(self) -> csr_matrix:
@@ -345,11 +345,12 @@ def _fitted(
     """Rest mesh and joints with the person's feet and girths."""
     vertices, joints = _proportioned(person, vertices, joints, weights)
     chains = _chains(joints)
+    tapes = _tapes(faces, chains, weights)
     levels = [_levels(vertices, chain) for chain in chains]
     widths = {name: 1.0 for chain in chains for name in chain.tapes}
     fitted = vertices
     for _ in range(FITTINGS):
-        for name, measured in _girths(fitted, faces, chains, weights).items():
+        for name, measured in _girths(fitted, tapes).items():
             widths[name] *= getattr(person.girths, name) / measured
         fitted = vertices.copy()
         for chain, (level, outward) in zip(chains, levels, strict=True):
@@ -361,27 +362,38 @@ def _fitted(
     return fitted, joints
 
 
-def _girths(
-    vertices: Float64Array, faces: Int32Array, chains: Sequence[_Chain], weights: Float64Array
-) -> dict[str, float]:
-    """Mean of what each tape reads on the chains that have it [m]."""
-    read: dict[str, list[float]] = {}
-    for chain in chains:
-        for name, level in chain.tapes.items():
-            read.setdefault(name, []).append(_measured(vertices, faces, chain, level, weights))
-    return {name: float(np.mean(values)) for name, values in read.items()}
+@dataclass(frozen=True, slots=True)
+class _Tape:
+    """Where one girth is read: the faces that may be cut, and the plane."""
+
+    name: str
+    faces: Int32Array
+    point: Float64Array
+    normal: Float64Array
 
 
-def _measured(vertices: Float64Array, faces: Int32Array, chain: _Chain, level: float, weights: Float64Array) -> float:
-    """Girth of a chain at a level [m]."""
+def _tapes(faces: Int32Array, chains: Sequence[_Chain], weights: Float64Array) -> list[_Tape]:
+    """Every tape of every chain."""
+    return [_tape(name, faces, chain, level, weights) for chain in chains for name, level in chain.tapes.items()]
+
+
+def _tape(name: str, faces: Int32Array, chain: _Chain, level: float, weights: Float64Array) -> _Tape:
+    """The tape round a chain at a level."""
     piece = int(np.clip(np.floor(level), 0, len(chain.joints) - 2))
     bone = chain.joints[piece + 1] - chain.joints[piece]
     share = weights[:, list(chain.segments)].sum(axis=1)
     if chain.segments[0] == Segment.PELVIS:  # the tape at the hips goes round the legs, never round the arms
-        share = share + weights[:, [Segment[f"{name}_{side}"] for name in _LEG for side in _SIDES]].sum(axis=1)
+        share = share + weights[:, [Segment[f"{stem}_{side}"] for stem in _LEG for side in _SIDES]].sum(axis=1)
     inside = (share[faces] > 0.35).all(axis=1)
-    normal = bone / np.linalg.norm(bone)
-    return mesh.girth(vertices, faces[inside], chain.joints[piece] + (level - piece) * bone, normal)
+    return _Tape(name, faces[inside], chain.joints[piece] + (level - piece) * bone, bone / np.linalg.norm(bone))
+
+
+def _girths(vertices: Float64Array, tapes: Sequence[_Tape]) -> dict[str, float]:
+    """What the tapes read [m], by name; means of left and right."""
+    read: dict[str, list[float]] = {}
+    for tape in tapes:
+        read.setdefault(tape.name, []).append(mesh.girth(vertices, tape.faces, tape.point, tape.normal))
+    return {name: float(np.mean(values)) for name, values in read.items()}
 
 
 def _proportioned(

@@ -26,8 +26,6 @@ SCENES: tuple[Scene, ...] = ("classroom", "corridor", "hall")
 ANGLES = (0.0, 15.0, 30.0, 45.0, 60.0)
 """Of routes off the sensor's axis, as in the paper [deg]."""
 ANGLE_JITTER = 5.0  # [deg]
-GALLERY_IDS = tuple(f"P{number:02d}" for number in range(10))
-"""Who is enrolled in the simulated room."""
 
 PAUSE = (1.0, 2.5)  # of somebody who stops on the way [s]
 LANES = (1.1, 1.5)  # between people who walk side by side [m]

@@ -23,7 +23,6 @@ from rich.live import Live
 from mission_core.errors import ConfigurationError
 from mission_core.parameters import node_parameters
 from mission_core.paths import share_directory, state_directory
-from mission_core.sim.rooms import GALLERY_IDS
 from mission_core.types import Ranking
 from mission_ros import live_table, shared_memory
 from mission_ros.bag import require_free
@@ -31,6 +30,7 @@ from mission_ros.environment import node_environment
 from mission_ros.live_subscriber import LiveSubscriber
 from mission_ros.node_table import (
     DEFAULT_NAMESPACE,
+    GALLERY_IDS,
     SIM_PEOPLE,
     CameraChoice,
     NodeSpec,
