@@ -9,6 +9,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from mission_core.data.walks import WalkSetConfig
+
 DEFINITIONS = Path(__file__).resolve().parents[2] / "ros2_ws" / "src" / "mission_msgs" / "msg"
 START_NS = 1_700_000_000_000_000_000
 
@@ -120,6 +122,18 @@ def make_camera_info(store: Typestore, header: Any) -> Any:
     return store.types["sensor_msgs/msg/CameraInfo"](
         header, 180, 320, "plumb_bob", np.zeros(5), k, np.eye(3).ravel(), np.zeros(12), 0, 0, region
     )
+
+
+@pytest.fixture(scope="session")
+def strangers() -> WalkSetConfig:
+    """People of whom no shipped model has learned. Simulating them takes a minute: tests share them."""
+    return WalkSetConfig(train_people=4, validation_people=20, first_seed=900_000, walks=1)
+
+
+@pytest.fixture(scope="session")
+def strangers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ROS_HOME in which their data set is, once a test has loaded it."""
+    return tmp_path_factory.mktemp("ros_home")
 
 
 @pytest.fixture(scope="session")

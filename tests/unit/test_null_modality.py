@@ -1,5 +1,7 @@
 """The shipped model on unseen people: better than chance with their own radar, at chance with another one's."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,17 +10,14 @@ from mission_core.evaluate import Identification, score_queries, shuffle_between
 from mission_core.models.reid.model import ReidModel
 from mission_core.paths import share_directory
 
-STRANGERS = WalkSetConfig(train_people=1, validation_people=24, first_seed=900_000, walks=1)
-"""People of whom no model has learned."""
-
 
 @pytest.fixture(scope="module")
-def identifications(tmp_path_factory: pytest.TempPathFactory) -> tuple[Identification, Identification]:
+def identifications(strangers: WalkSetConfig, strangers_home: Path) -> tuple[Identification, Identification]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
-        _, people = load_people(STRANGERS, workers=2)
+        patch.setenv("ROS_HOME", str(strangers_home))
+        some, others = load_people(strangers, workers=2)
     model = ReidModel.load(share_directory() / "models" / "reid_small")
-    test = protocol(people, model.num_frames, model.num_points)
+    test = protocol(some + others, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     shuffled = shuffle_between_people(test.queries, test.truth)
     honest, null = (score_queries(model, queries, features, test.owner) for queries in (test.queries, shuffled))

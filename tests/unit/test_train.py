@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,22 +15,15 @@ from mission_core.train import TrainConfig, Trainer, load_config
 TINY = TrainConfig(
     name="tiny",
     network=ReidConfig(dim=16, image_features=(3, 8, 8), lstm_layers=1),
-    data=WalkSetConfig(train_people=4, validation_people=20, walks=1),
     steps=4,
     batch_people=4,
     validate_every=2,
 )
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home of the simulated people, shared by the tests of this module."""
-    return tmp_path_factory.mktemp("ros_home")
-
-
 @pytest.fixture(autouse=True)
-def _home(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROS_HOME", str(simulated))
+def _home(strangers_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_HOME", str(strangers_home))
 
 
 class InterruptedTrainer(Trainer):
@@ -45,13 +39,14 @@ class InterruptedTrainer(Trainer):
             (self.directory / "last.pt").rmdir()
 
 
-def test_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
-    Trainer(TINY, tmp_path / "whole").run()
+def test_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path: Path, strangers: WalkSetConfig) -> None:
+    config = replace(TINY, data=strangers)
+    Trainer(config, tmp_path / "whole").run()
     with pytest.raises(KeyboardInterrupt):
-        InterruptedTrainer(TINY, tmp_path / "cut").run()
+        InterruptedTrainer(config, tmp_path / "cut").run()
     with pytest.raises(ModelError, match="not calibrated"):
         export(tmp_path / "cut", tmp_path / "model")
-    Trainer(TINY, tmp_path / "cut").run()
+    Trainer(config, tmp_path / "cut").run()
     whole, cut = (torch.load(tmp_path / name / "last.pt", weights_only=True)["network"] for name in ("whole", "cut"))
     for name, values in whole.items():
         torch.testing.assert_close(cut[name], values, msg=name)
