@@ -73,6 +73,19 @@ def test_the_population_is_of_other_people() -> None:
             sets.population(SETTINGS, number, first_seed=first)
 
 
+def test_the_crowd_is_of_still_others_before_the_radar_only() -> None:
+    recipe, jobs = sets.crowd(SETTINGS, 23)
+    assert recipe.parameters == {"whole_frames": False, "people": 23, "first_seed": 100_000}
+    assert [job.planned for job in jobs] == [10, 10, 3]
+    assert len({job.name for job in jobs}) == 3
+    takes = sets.crowd(SETTINGS, 2)[1][0].make()
+    assert {take.info.person_seed for take in takes} <= {100_000, 100_001}
+    assert {take.info.sensor for take in takes} == {"radar"}
+    for number, first, message in ((0, 100_000, "at least one"), (3, 10_000, "other people's")):
+        with pytest.raises(ConfigurationError, match=message):
+            sets.crowd(SETTINGS, number, first_seed=first)
+
+
 def test_activity6_has_the_composition_of_the_papers_table() -> None:
     _, jobs = sets.activity6(SETTINGS)
     windows = [sets.take_windows(count) for row in sets.SPECTROGRAMS for count in row]

@@ -10,7 +10,7 @@ from mission_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from mission_core.data.sets import Plan, Settings
 
-DATASETS = ("walkers58", "mocap35", "activity6", "population")
+DATASETS = ("walkers58", "mocap35", "activity6", "population", "crowd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="DIR", help="of data sets (default: ~/.ros/mission/datasets)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (%(default)s)")
-    parser.add_argument("--people", type=int, default=1000, metavar="N", help="in a population (%(default)s)")
+    parser.add_argument("--people", type=int, default=1000, metavar="N", help="in a population or crowd (%(default)s)")
     parser.add_argument(
         "--whole-frames", action="store_true", help="keep whole pictures beside the crops (12 MB a walk)"
     )
@@ -72,6 +72,6 @@ def _plan(arguments: argparse.Namespace, settings: "Settings") -> "Plan":
         return sets.motion(settings, directory) if arguments.dataset is None else sets.mocap35(settings, directory)
     if directory is not None:
         raise ConfigurationError(f"{arguments.dataset} is not made of --motion: leave out one of the two")
-    if arguments.dataset == "population":
-        return sets.population(settings, arguments.people)
+    if arguments.dataset in ("population", "crowd"):
+        return getattr(sets, arguments.dataset)(settings, arguments.people)
     return sets.walkers58(settings) if arguments.dataset == "walkers58" else sets.activity6(settings)

@@ -5,6 +5,7 @@
 * `mocap35`: 35 captured walkers with two clips each; both sensors watch the same clips, from five angles.
 * `activity6`: six people and five activities with the composition of MRA-Net's table 3, and their slow-time signal.
 * `population`: any number of other people to learn from.
+* `crowd`: many more of them, before the radar only.
 * `motion`: both sensors' takes of one's own joint sequences.
 """
 
@@ -40,6 +41,8 @@ SINGLE_WALKS = 20
 PAIR_ROUNDS = 4
 CHUNK = 10
 """Scenarios in a shard."""
+CROWD_SEED = 100_000
+"""First seed of the people of `crowd`; those of a population are below."""
 MOCAP_SEED, ACTIVITY_SEED = 1_000, 2_000
 """First seeds of the bodies of captured people, and of those of `activity6`: neither test cohort nor population."""
 
@@ -161,6 +164,32 @@ def population(settings: Settings, people: int, *, walks: int = 4, first_seed: i
             make = partial(_paired_walks, chunk, sensor, start, settings)
             jobs.append(Job(f"pairs-{start:05d}-{sensor}", 2 * len(chunk), make))
     return settings.recipe("population", SIMULATED, people=people, walks=walks, first_seed=first_seed), jobs
+
+
+def crowd(settings: Settings, people: int, *, first_seed: int = CROWD_SEED) -> Plan:
+    """One walk each of many people alone before the radar: what few points say of a body is learnt from many bodies.
+
+    Args:
+        settings: of the data set.
+        people: how many.
+        first_seed: of the people.
+
+    Raises:
+        ConfigurationError: no people, or seeds of a population or of the test cohorts.
+    """
+    if people < 1:
+        raise ConfigurationError(f"a crowd of {people} people: expected at least one")
+    if first_seed < CROWD_SEED:
+        raise ConfigurationError(f"the crowd's first seed is {first_seed}: those below {CROWD_SEED} are other people's")
+    jobs = []
+    for start in range(0, people, CHUNK):
+        seeds = range(first_seed + start, first_seed + min(start + CHUNK, people))
+        jobs.append(Job(f"N{seeds[0]}-radar", len(seeds), partial(_crowd_walks, seeds, settings)))
+    return settings.recipe("crowd", SIMULATED, people=people, first_seed=first_seed), jobs
+
+
+def _crowd_walks(seeds: Sequence[int], settings: Settings) -> list[Take]:
+    return [take for seed in seeds for take in _single_walks(seed, "radar", 1, settings)]
 
 
 def _population_person(seed: int) -> Person:
