@@ -200,7 +200,7 @@ def test_gallery_tells_no_features() -> None:
         for i in range(2)
     ]
     message = conversions.clip_to_msg(clips[0])
-    assert (message.person_id, message.num_frames, message.consent_reference) == ("P03", 20, "form 7")
+    assert (message.person_id, message.clip_id, message.consent_reference) == ("P03", "P03-0", "form 7")
     assert messages.time_ns(message.expires) == STAMP + 1
     info = conversions.gallery_info_to_msg(clips, 9, "ab", STAMP)
     assert (info.num_persons, info.num_clips, info.person_ids, info.revision) == (1, 2, ["P03"], 9)

@@ -8,9 +8,14 @@ from mission_core.evaluate import Identification, fit_calibration, shuffle_betwe
 from mission_core.models.reid.model import best_clips
 from mission_core.models.reid.processing import RadarClip
 
+EVERY = np.ones(1, bool)
+
 
 def clips(count: int) -> list[RadarClip]:
-    return [RadarClip(np.full((1, 1, 5), i, np.float32), np.ones((1, 1), bool), np.ones(1, bool)) for i in range(count)]
+    return [
+        RadarClip(np.full((1, 1, 5), i, np.float32), EVERY[:, None], EVERY, np.zeros((1, 3), np.float32))
+        for i in range(count)
+    ]
 
 
 def noisy(people: int, queries: int, noise: float, seed: int = 0) -> Identification:

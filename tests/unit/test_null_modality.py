@@ -7,6 +7,7 @@ import pytest
 
 from mission_core.data.walks import WalkSetConfig, load_people, protocol
 from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.models.card import DEFAULT_MODEL
 from mission_core.models.reid.model import ReidModel
 from mission_core.paths import share_directory
 
@@ -16,7 +17,7 @@ def identifications(strangers: WalkSetConfig, strangers_home: Path) -> tuple[Ide
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_HOME", str(strangers_home))
         some, others = load_people(strangers, workers=2)
-    model = ReidModel.load(share_directory() / "models" / "reid_small")
+    model = ReidModel.load(share_directory() / "models" / DEFAULT_MODEL)
     test = protocol(some + others, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     shuffled = shuffle_between_people(test.queries, test.truth)

@@ -32,7 +32,7 @@ def pipeline() -> Pipeline:
     model = ReidModel.load(model_directory(DEFAULT_MODEL))
     reidentifier = Reidentifier(model)
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(4, model.num_frames, 128)).astype(np.float32)
+    features = np.abs(rng.normal(size=(4, *model.feature_shape))).astype(np.float32)
     reidentifier.set_gallery([Clip(f"P{i:02d}", f"clip-{i}", own, enrolled_ns=0) for i, own in enumerate(features)])
     return Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), reidentifier)
 

@@ -44,7 +44,7 @@ def test_list_as_json_tells_everything_but_the_features(database, capsys):
     assert content["damaged"] == []
     assert [clip["clip_id"] for clip in content["clips"]] == ["one-0", "one-1", "two"]
     assert set(content["clips"][0]) == {
-        *("person_id", "clip_id", "num_frames", "enrolled_ns", "expires_ns", "consent_reference", "purpose")
+        *("person_id", "clip_id", "enrolled_ns", "expires_ns", "consent_reference", "purpose")
     }
 
 

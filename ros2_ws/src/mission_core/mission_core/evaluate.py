@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import hypergeom
 
+from mission_core.errors import ConfigurationError
 from mission_core.metrics import (
     Interval,
     bootstrap_cmc,
@@ -88,13 +89,14 @@ def score_queries(
     Args:
         model: the network.
         clips: Q queries.
-        features: (K, T, D) of the enrolled clips.
+        features: (K, *feature_shape) of the enrolled clips.
         owner: (K,) index 0..P-1 of the person each enrolled clip belongs to.
         batch: queries scored at once; memory grows with batch * K.
     """
-    rows = [model.distances(clips[i : i + batch], features) for i in range(0, len(clips), batch)]
+    entries, whose = model.entries(features, owner)
+    rows = [model.distances(clips[i : i + batch], entries) for i in range(0, len(clips), batch)]
     distances = np.concatenate(rows)
-    return np.take_along_axis(distances, best_clips(distances, owner), axis=1)
+    return np.take_along_axis(distances, best_clips(distances, whose), axis=1)
 
 
 def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64], seed: int = 0) -> list[RadarClip]:
@@ -106,6 +108,19 @@ def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64],
     for place, query in enumerate(order):
         shuffled[query] = clips[order[(place + offset) % len(order)]]
     return shuffled
+
+
+def check_validation_people(number: int) -> None:
+    """Whether there are enough to calibrate with.
+
+    Raises:
+        ConfigurationError: there are not.
+    """
+    if number < 2 * CALIBRATION_CANDIDATES:
+        raise ConfigurationError(
+            f"validation_people is {number}: calibration draws galleries of {CALIBRATION_CANDIDATES} from them and "
+            "needs at least twice as many"
+        )
 
 
 def draw_galleries(

@@ -194,7 +194,6 @@ def clip_to_msg(clip: "Clip") -> mission_msgs.GalleryClip:
         expires=ns_to_stamp(clip.expires_ns),
         consent_reference=clip.consent_reference,
         purpose=clip.purpose,
-        num_frames=int(clip.num_frames),
     )
 
 

@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from mission_core.models.export import write_model
+from mission_core.models.gait.configuration import GaitConfig
+from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.network import MissionNetwork
@@ -25,3 +27,11 @@ def network() -> MissionNetwork:
 @pytest.fixture(scope="session")
 def model(network: MissionNetwork, tmp_path_factory: pytest.TempPathFactory) -> ReidModel:
     return write_model(network, "tiny", tmp_path_factory.mktemp("model"), {})
+
+
+@pytest.fixture(scope="session")
+def gait_model(tmp_path_factory: pytest.TempPathFactory) -> ReidModel:
+    """A model that merges clips, with random weights."""
+    torch.manual_seed(0)
+    config = GaitConfig(num_frames=12, num_points=8, dim=16, lines=4, swinging=2, free=2)
+    return write_model(GaitNetwork(config), "tiny_gait", tmp_path_factory.mktemp("gait") / "tiny_gait", {})

@@ -6,17 +6,18 @@ import pytest
 import torch
 import yaml
 
+from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.sets import GENERATOR_VERSION
 from mission_core.errors import ModelError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.reid.processing import RadarClip
+from mission_core.models.training import load_config
 from mission_core.paths import share_directory
-from mission_core.train import load_config
 from mission_core.types import Snippet
 
 
-def snippet(seed: int = 0, frames: int = 6) -> Snippet:
+def snippet(seed: int = 0, frames: int = SNIPPET_FRAMES) -> Snippet:
     rng = np.random.default_rng(seed)
     crops = rng.integers(0, 256, (frames, 96, 64, 3), dtype=np.uint8)
     return Snippet(crops, rng.normal(size=(frames, 4)).astype(np.float32), np.arange(frames) * 10**8)
@@ -24,7 +25,8 @@ def snippet(seed: int = 0, frames: int = 6) -> Snippet:
 
 def radar(seed: int = 0) -> RadarClip:
     rng = np.random.default_rng(seed)
-    return RadarClip(rng.normal(size=(6, 8, 5)).astype(np.float32), rng.random((6, 8)) < 0.5, np.ones(6, bool))
+    points, motion = rng.normal(size=(6, 8, 5)).astype(np.float32), rng.normal(size=(6, 3)).astype(np.float32)
+    return RadarClip(points, rng.random((6, 8)) < 0.5, np.ones(6, bool), motion)
 
 
 @pytest.fixture
@@ -50,12 +52,12 @@ def test_exported_model_computes_what_the_network_does(model: ReidModel, network
 
 
 def test_nothing_to_score_gives_an_empty_table(model: ReidModel) -> None:
-    assert model.distances([], np.zeros((3, 6, 16), np.float32)).shape == (0, 3)
-    assert model.distances([radar()], np.zeros((0, 6, 16), np.float32)).shape == (1, 0)
+    assert model.distances([], np.zeros((3, 20, 16), np.float32)).shape == (0, 3)
+    assert model.distances([radar()], np.zeros((0, 20, 16), np.float32)).shape == (1, 0)
 
 
 def test_snippet_of_another_length_is_refused(model: ReidModel) -> None:
-    with pytest.raises(ModelError, match="reads 6 frames, the snippet has 5"):
+    with pytest.raises(ModelError, match="reads 20 frames, the snippet has 5"):
         model.encode_clip(snippet(frames=5))
 
 
@@ -84,10 +86,11 @@ def test_broken_card_is_refused(directory: Path) -> None:
         ReidModel.load(directory)
 
 
-def test_shipped_model_is_the_one_its_card_describes() -> None:
+@pytest.mark.parametrize("name", ["reid_small"])
+def test_shipped_model_is_the_one_its_card_describes(name: str) -> None:
     """`load` compares the hash; the figures must be of this generator, and of a control that found nothing."""
-    model = ReidModel.load(share_directory() / "models" / "reid_small")
-    config = load_config(share_directory() / "config" / "train" / "reid_small.yaml")
+    model = ReidModel.load(share_directory() / "models" / name)
+    config = load_config(share_directory() / "config" / "train" / f"{name}.yaml")
     test = model.card["test"]
     assert test["generator"] == GENERATOR_VERSION
     assert model.card["training"]["data"] == dataclasses.asdict(config.data)

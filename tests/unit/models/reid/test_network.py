@@ -66,7 +66,7 @@ def test_a_pair_does_not_depend_on_the_other_pairs(network: MissionNetwork, inpu
 
 @torch.inference_mode()
 def test_each_modality_attends_to_the_other(network: MissionNetwork, inputs: dict[str, Tensor]) -> None:
-    radar = network.encode_radar(inputs["points"], inputs["present"])
+    radar = network.encode_radar(inputs["points"], inputs["present"], inputs["frames"], torch.zeros(0))
     vision = network.encode_vision(inputs["crops"], inputs["geometry"])
     fused_radar, fused_vision = network.fuse(radar, inputs["frames"], vision)
     assert (fused_radar[0, 0] - fused_radar[0, 1]).abs().max() > 1e-4  # same radar clip, other camera clip
@@ -89,7 +89,7 @@ def test_fusion_is_trained_from_the_first_two_steps_on_by_either_loss(inputs: di
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
         for _ in range(2):
             optimizer.zero_grad()
-            radar = network.encode_radar(clips["points"], clips["present"])
+            radar = network.encode_radar(clips["points"], clips["present"], clips["frames"], torch.zeros(0))
             vision = network.encode_vision(clips["crops"], clips["geometry"])
             if use_pose:
                 fused, _ = network.fuse(radar, clips["frames"], vision)

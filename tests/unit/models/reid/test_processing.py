@@ -1,7 +1,11 @@
 import numpy as np
+import pytest
 
-from mission_core.models.reid.processing import body_frame, frame_points, radar_clip
+from mission_core.models.reid.processing import body_frame, frame_points, radar_clip, track_motion
 from mission_core.types import Column
+
+SPEED = 1.3
+PLACES = np.array([4.0, -1.0]) + SPEED * 0.1 * np.outer(np.arange(9), [-0.6, 0.8])
 
 
 def cloud(count: int, seed: int = 0) -> np.ndarray:
@@ -33,21 +37,39 @@ def test_strongest_points_are_kept() -> None:
 
 def test_short_and_empty_histories_are_padded_in_front() -> None:
     frames = [np.ones((2, 5), np.float32), np.zeros((0, 5), np.float32), np.ones((3, 5), np.float32)]
-    clip = radar_clip(frames, 5, 4)
+    clip = radar_clip(frames, PLACES[:3], 5, 4)
     assert clip.frames.tolist() == [False, False, True, True, True]
     assert clip.present.sum(axis=1).tolist() == [0, 0, 2, 0, 3]
     assert clip.points.shape == (5, 4, 5)
 
 
 def test_lost_frames_are_absent_in_their_place() -> None:
-    clip = radar_clip([np.ones((2, 5), np.float32), None, np.ones((1, 5), np.float32)], 4, 4)
+    clip = radar_clip([np.ones((2, 5), np.float32), None, np.ones((1, 5), np.float32)], PLACES[:3], 4, 4)
     assert clip.frames.tolist() == [False, True, False, True]
     assert clip.present.sum(axis=1).tolist() == [0, 2, 0, 1]
 
 
 def test_only_the_newest_frames_are_used() -> None:
     frames = [np.full((1, 5), i, np.float32) for i in range(9)]
-    assert radar_clip(frames, 3, 2).points[:, 0, 0].tolist() == [6.0, 7.0, 8.0]
+    assert radar_clip(frames, PLACES, 3, 2).points[:, 0, 0].tolist() == [6.0, 7.0, 8.0]
+
+
+def test_motion_is_measured_along_and_across_the_line_of_sight() -> None:
+    motion = track_motion(PLACES)
+    np.testing.assert_allclose(motion[:, 2], np.hypot(*PLACES.T), atol=1e-5)
+    np.testing.assert_allclose(np.hypot(motion[:, 0], motion[:, 1]), SPEED, atol=1e-5)  # at the ends, too
+    aside = track_motion(np.column_stack((np.full(9, 3.0), np.linspace(-0.4, 0.4, 9))))
+    assert aside[4].tolist() == pytest.approx([0.0, 1.0, 3.0], abs=1e-5)  # to the left of the way it looks
+
+
+def test_motion_goes_on_over_lost_frames_and_is_absent_in_them() -> None:
+    places = PLACES.copy()
+    places[3] = np.nan
+    np.testing.assert_allclose(track_motion(places), track_motion(PLACES), atol=1e-5)
+    frames = [None if i == 3 else np.ones((1, 5), np.float32) for i in range(9)]
+    clip = radar_clip(frames, places, 12, 2)
+    assert np.flatnonzero(clip.motion.any(axis=1)).tolist() == [3, 4, 5, 7, 8, 9, 10, 11]
+    assert not track_motion(np.full((4, 2), np.nan)).any()
 
 
 def test_body_frame_looks_the_same_in_whatever_direction_the_person_is_seen() -> None:

@@ -6,13 +6,13 @@ import pytest
 from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
-from mission_core.models.reid.ranking import Reidentifier
+from mission_core.models.reid.ranking import EARLIER_WINDOWS, Reidentifier
 from mission_core.types import Ranking, Track, TrackedFrame
 
 MIN_FRAMES, PERIOD = 4, 0.3  # of frames at 10 Hz
 
 
-def clip(person: str, seed: int, frames: int = 6) -> Clip:
+def clip(person: str, seed: int, frames: int = 20) -> Clip:
     features = np.random.default_rng(seed).normal(size=(frames, 16)).astype(np.float32)
     return Clip(person_id=person, clip_id=f"{person}-{seed}", features=features, enrolled_ns=0)
 
@@ -114,5 +114,72 @@ def test_new_gallery_counts_from_the_next_frame(reidentifier: Reidentifier) -> N
 
 
 def test_features_of_another_length_are_refused(reidentifier: Reidentifier) -> None:
-    with pytest.raises(GalleryModelMismatch, match="features of 4 frames"):
+    with pytest.raises(GalleryModelMismatch, match=r"features of shape \(4, 16\)"):
         reidentifier.set_gallery([clip("P00", 1, frames=4)])
+
+
+# --- a model that merges clips, and windows ---
+
+
+def walk(number: int, velocity: tuple[float, float], place: tuple[float, float]) -> TrackedFrame:
+    """Frame of one track that is somewhere and goes somewhere."""
+    zeros = np.zeros(3)
+    position, speed = np.array([*place, 1.0]), np.array([*velocity, 0.0])
+    points = np.random.default_rng(number).normal(size=(5, 6)).astype(np.float32)
+    found = (Track(7, position, speed, zeros, np.ones(4), 1.0 + number, 5, 0),)
+    return TrackedFrame(number * 10**8, number, found, points, np.full(5, 7, np.int32))
+
+
+def to_and_fro(reidentifier: Reidentifier, laps: int) -> list[Ranking]:
+    """Ten frames away from the radar, ten back, and so on."""
+    results = []
+    for number in range(20 * laps):
+        lap, part = divmod(number, 10)
+        ahead = 1 if lap % 2 == 0 else -1
+        place = 3.0 + 0.15 * part if ahead > 0 else 4.5 - 0.15 * part
+        results += reidentifier.step(walk(number, (1.5 * ahead, 0.0), (place, 0.0)))
+    return results
+
+
+@pytest.fixture
+def adding(gait_model: ReidModel) -> Reidentifier:
+    result = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+    rng = np.random.default_rng(0)
+    features = np.abs(rng.normal(size=(3, *gait_model.feature_shape))).astype(np.float32)
+    people = ("P01", "P00", "P01")
+    result.set_gallery(
+        [Clip(p, f"{p}-{i}", f, enrolled_ns=i) for i, (p, f) in enumerate(zip(people, features, strict=True))]
+    )
+    return result
+
+
+def test_what_straight_windows_say_adds_up(adding: Reidentifier) -> None:
+    used = [ranking.frames_used for ranking in to_and_fro(adding, 4)]
+    assert used[9] <= 10
+    assert max(used) > adding.model.num_frames
+    assert max(used) <= 10 * (EARLIER_WINDOWS + 2)
+    ranking = to_and_fro(adding, 1)[-1]
+    assert sum(c.score for c in ranking.candidates) + ranking.unknown == pytest.approx(1.0, abs=1e-5)
+
+
+def test_what_was_long_ago_is_forgotten(adding: Reidentifier, gait_model: ReidModel) -> None:
+    whole = to_and_fro(adding, 5)
+    late = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+    late._entries, late._owner, late._people = adding._entries, adding._owner, adding._people
+    late._speakers = adding._speakers
+    frames = [walk(n, (1.5, 0.0), (3.0 + 0.15 * (n % 10), 0.0)) for n in range(5)]
+    for frame in frames:  # the beginning is another one
+        late.step(frame)
+    assert [r.candidates for r in to_and_fro(late, 5)][-5:] == [r.candidates for r in whole][-5:]
+
+
+def test_somebody_who_stands_keeps_the_last_ranking(adding: Reidentifier) -> None:
+    last = to_and_fro(adding, 1)[-1]
+    for number in range(20, 40):
+        (ranking,) = adding.step(walk(number, (0.05, 0.0), (3.0, 0.0)))
+    assert ranking == last
+
+
+def test_merged_clips_are_named_by_the_newest(adding: Reidentifier) -> None:
+    ranking = to_and_fro(adding, 1)[-1]
+    assert {c.person_id: c.clip_id for c in ranking.candidates} == {"P01": "P01-2", "P00": "P00-1"}

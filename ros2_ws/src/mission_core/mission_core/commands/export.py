@@ -9,7 +9,7 @@ from mission_core.commands.arguments import add_workers
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run", type=Path, help="directory of `mission train`")
-    parser.add_argument("output", type=Path, help="directory for model.pt and card.yaml, e.g. models/reid_small")
+    parser.add_argument("output", type=Path, help="directory for model.pt and card.yaml, e.g. models/gait_small")
     add_workers(parser)
 
 

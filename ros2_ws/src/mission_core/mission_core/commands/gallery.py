@@ -158,7 +158,7 @@ def _table(clips: Iterable[Clip]) -> list[str]:
 
 def _as_json(clip: Clip) -> dict[str, Any]:
     """A clip without its features."""
-    return {name: value for name, value in asdict(clip).items() if name != "features"} | {"num_frames": clip.num_frames}
+    return {name: value for name, value in asdict(clip).items() if name != "features"}
 
 
 def _day(stamp_ns: int) -> str:

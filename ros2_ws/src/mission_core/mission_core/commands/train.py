@@ -8,17 +8,17 @@ from mission_core.commands.arguments import add_workers
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("config", type=Path, help="settings, e.g. config/train/reid_small.yaml")
+    parser.add_argument("config", type=Path, help="settings, e.g. config/train/gait_small.yaml")
     parser.add_argument("-o", "--output", type=Path, help="directory of the run (default: runs/<name>)")
     add_workers(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from mission_core.train import Trainer, load_config
+    from mission_core.models.training import load_config, train
 
     config = load_config(arguments.config)
     output = arguments.output or Path("runs") / config.name
-    best = Trainer(config, output, workers=arguments.workers).run()
+    best = train(config, output, arguments.workers)
     print(f"best weights: {best}; export them with `mission export {output} models/{config.name}`")
     return 0

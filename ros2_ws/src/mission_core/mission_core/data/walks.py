@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, resample
-from mission_core.data.sets import Settings, population, walkers58
+from mission_core.data.sets import Settings, crowd, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
-from mission_core.data.takes import CameraTake, RadarTake, TakeSet
+from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
@@ -64,11 +64,18 @@ class RadarWalk:
 
     Attributes:
         points: F arrays (n, 5) float32 as `frame_points` makes them, None where a frame was lost.
+        places: (F, 2) centre of the track [m], room frame; NaN where a frame was lost.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
     """
 
     points: tuple[Float32Array | None, ...]
+    places: Float64Array
     joints: Float32Array
+
+    def clip(self, start: int, length: int, num_frames: int, num_points: int) -> RadarClip:
+        """The clip of `length` frames from `start` on, or what there is of it, padded to `num_frames`."""
+        window = slice(start, start + length)
+        return radar_clip(self.points[window], self.places[window], num_frames, num_points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +85,13 @@ class CameraWalk:
     Attributes:
         crops, geometry: (F, ...) as in Snippet, of SNIPPET_FRAMES frames at least.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
+        masks: (F, CROP_HEIGHT, CROP_WIDTH) uint8, 255 where a crop shows the person.
     """
 
     crops: ImageArray
     geometry: Float32Array
     joints: Float32Array
+    masks: ImageArray
 
     def snippet(self, start: int) -> Snippet:
         """The clip that starts at a frame."""
@@ -117,6 +126,12 @@ def load_people(config: WalkSetConfig, workers: int = 1) -> tuple[list[PersonWal
     return [p for p in people if p.seed < boundary], [p for p in people if p.seed >= boundary]
 
 
+def load_crowd(people: int, workers: int = 1) -> list[tuple[int, RadarWalk]]:
+    """Walks before the radar of further people, each with the seed of who walks; made on first use."""
+    made = build(*crowd(settings(), people), default_root(), workers=workers)
+    return [(info.person_seed, walk) for info in made.infos for walk in _radar_walk(radar_take(made, info.take_id))]
+
+
 def cohort(workers: int = 1) -> DataSet:
     """The test cohort with COHORT_WALKS walks of each person before each sensor; made on first use."""
     recipe, jobs = walkers58(settings(), walks=COHORT_WALKS, pair_rounds=0)
@@ -144,18 +159,20 @@ def _radar_walk(take: RadarTake) -> list[RadarWalk]:
     _, nearest, found = resample(take.stamps_ns)
     if len(nearest) < SNIPPET_FRAMES:
         return []
+    places = np.where(found[:, None], take.positions[nearest, :2], np.nan).astype(np.float64)
     points = [
         frame_points(take.points[frame], take.positions[frame].astype(np.float64), MAX_POINTS) if there else None
         for frame, there in zip(nearest.tolist(), found.tolist(), strict=True)
     ]
-    return [RadarWalk(tuple(points), take.joints[nearest])]
+    return [RadarWalk(tuple(points), places, take.joints[nearest])]
 
 
 def _camera_walk(take: CameraTake) -> list[CameraWalk]:
     _, nearest, _ = resample(take.stamps_ns)
     if len(nearest) < SNIPPET_FRAMES:
         return []
-    return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest])]
+    masks = np.zeros(take.crops.shape[:3], np.uint8) if take.masks is None else take.masks
+    return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])]
 
 
 # --- batches ------------------------------------------------------------------------------------------------------
@@ -166,7 +183,7 @@ class Batch:
     """B people, one radar and one camera clip of each, never of the same walk.
 
     Attributes:
-        points: (B, T, N, 5); present: (B, T, N); frames: (B, T): see RadarClip.
+        points: (B, T, N, 5); present: (B, T, N); frames: (B, T); motion: (B, T, 3): see RadarClip.
         crops: (B, T, H, W, 3) uint8; geometry: (B, T, 4).
         radar_joints, camera_joints: (B, T, 32, 3) [m].
         gait: (B, G) body and gait parameters, standardised over the population of simulated people.
@@ -175,6 +192,7 @@ class Batch:
     points: Tensor
     present: Tensor
     frames: Tensor
+    motion: Tensor
     crops: Tensor
     geometry: Tensor
     radar_joints: Tensor
@@ -196,16 +214,16 @@ def sample_batch(people: Sequence[PersonWalks], size: int, config: ReidConfig, r
     for person in drawn:
         radar = person.radar[rng.integers(len(person.radar))]
         start = int(rng.integers(len(radar.points) - config.num_frames + 1))
-        window = slice(start, start + config.num_frames)
-        clips.append(_weakened(radar_clip(radar.points[window], config.num_frames, config.num_points), rng))
-        radar_joints.append(radar.joints[window])
+        clip = radar.clip(start, config.num_frames, config.num_frames, config.num_points)
+        clips.append(weakened(clip, rng))
+        radar_joints.append(radar.joints[start : start + config.num_frames])
         camera = person.camera[rng.integers(len(person.camera))]
         start = int(rng.integers(len(camera.crops) - SNIPPET_FRAMES + 1))
         snippets.append(camera.snippet(start))
         camera_joints.append(camera.joints[start : start + SNIPPET_FRAMES])
     return Batch(
-        *_stacked(clips),
-        torch.from_numpy(np.stack([_recoloured(snippet.crops, rng) for snippet in snippets])),
+        *stacked(clips),
+        torch.from_numpy(np.stack([recoloured(snippet.crops, rng) for snippet in snippets])),
         torch.from_numpy(np.stack([_disturbed(snippet.geometry, rng) for snippet in snippets])),
         torch.from_numpy(np.stack(radar_joints)),
         torch.from_numpy(np.stack(camera_joints)),
@@ -227,24 +245,26 @@ def _gait_statistics() -> tuple[Float64Array, Float64Array]:
     return vectors.mean(axis=0), vectors.std(axis=0)
 
 
-def _stacked(clips: Sequence[RadarClip]) -> tuple[Tensor, Tensor, Tensor]:
+def stacked(clips: Sequence[RadarClip]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Points, present, frames and motion of clips, as a network is called with."""
     return (
         torch.from_numpy(np.stack([clip.points for clip in clips])),
         torch.from_numpy(np.stack([clip.present for clip in clips])),
         torch.from_numpy(np.stack([clip.frames for clip in clips])),
+        torch.from_numpy(np.stack([clip.motion for clip in clips])),
     )
 
 
-def _weakened(clip: RadarClip, rng: np.random.Generator) -> RadarClip:
+def weakened(clip: RadarClip, rng: np.random.Generator) -> RadarClip:
     """A clip of which some points, and sometimes the first frames, are missing."""
     frames = clip.frames.copy()
     if rng.random() < 0.3:
         frames[: rng.integers(len(frames) // 2)] = False
     present = clip.present & frames[:, None] & (rng.random(clip.present.shape) > rng.uniform(0.0, 0.2))
-    return RadarClip(clip.points * present[..., None], present, frames)
+    return RadarClip(clip.points * present[..., None], present, frames, clip.motion * frames[:, None])
 
 
-def _recoloured(crops: ImageArray, rng: np.random.Generator) -> ImageArray:
+def recoloured(crops: ImageArray, rng: np.random.Generator) -> ImageArray:
     """The same clip in other light: colour channels exchanged, contrast and brightness changed."""
     gain, offset = rng.uniform(0.7, 1.3), rng.uniform(-30.0, 30.0)
     table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
@@ -276,10 +296,18 @@ class Protocol:
     owner: NDArray[np.int64]
 
 
-def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int) -> Protocol:
-    """Every radar walk as a query against every camera walk of everybody."""
+def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, length: int | None = None) -> Protocol:
+    """Every radar walk as a query against every camera walk of everybody.
+
+    Args:
+        people: who walks.
+        num_frames: T that the network reads.
+        num_points: N that the network reads.
+        length: frames of a query, by default T; shorter ones are padded.
+    """
+    length = length or num_frames
     queries = [
-        (radar_clip(w.points[_middle(w.points, num_frames) :][:num_frames], num_frames, num_points), i)
+        (w.clip(_middle(w.points, length), length, num_frames, num_points), i)
         for i, p in enumerate(people)
         for w in p.radar
     ]
@@ -293,14 +321,14 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int) ->
 
 
 def _middle(walk: Sequence[object] | ImageArray, num_frames: int) -> int:
-    """First of the `num_frames` frames in the middle of a walk."""
-    return (len(walk) - num_frames) // 2
+    """First of the `num_frames` frames in the middle of a walk, or of all of it."""
+    return max(len(walk) - num_frames, 0) // 2
 
 
-def radar_batches(clips: Sequence[RadarClip], size: int = 64) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Points, present and frames of radar clips, `size` at a time."""
+def radar_batches(clips: Sequence[RadarClip], size: int = 64) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """What `stacked` makes of radar clips, `size` at a time."""
     for start in range(0, len(clips), size):
-        yield _stacked(clips[start : start + size])
+        yield stacked(clips[start : start + size])
 
 
 def camera_batches(snippets: Sequence[Snippet], size: int = 16) -> Iterator[tuple[Tensor, Tensor]]:

@@ -48,7 +48,7 @@ class Clip:
     Attributes:
         person_id: opaque; not a name.
         clip_id: unique in the gallery.
-        features: (T, C) float32, of the model whose hash the gallery bears.
+        features: (R, C) float32, of the model whose hash the gallery bears.
         enrolled_ns: time of enrolment.
         expires_ns: when it must no longer be used; 0 = never.
         consent_reference: where consent is documented, may be empty.
@@ -62,11 +62,6 @@ class Clip:
     expires_ns: int = 0
     consent_reference: str = ""
     purpose: str = ""
-
-    @property
-    def num_frames(self) -> int:
-        """T, frames the features were computed from."""
-        return len(self.features)
 
 
 class SqliteGallery:
@@ -146,7 +141,7 @@ class SqliteGallery:
         """
         for clip in clips:
             if clip.features.ndim != 2 or not clip.features.size or not np.isfinite(clip.features).all():
-                raise GalleryError(f"clip {clip.clip_id}: expected finite (T, C) features, got {clip.features.shape}")
+                raise GalleryError(f"clip {clip.clip_id}: expected finite (R, C) features, got {clip.features.shape}")
         with self._write():
             if self._expected_model is None:
                 raise GalleryModelMismatch(f"{self.path} was opened without a model: nothing can be added to it")

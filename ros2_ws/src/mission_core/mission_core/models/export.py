@@ -12,25 +12,26 @@ import torch
 import yaml
 
 from mission_core import __version__
-from mission_core.camera.snippet import SNIPPET_RATE
+from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE
 from mission_core.data.sets import GENERATOR_VERSION
 from mission_core.data.walks import COHORT_WALKS, cohort, protocol, read_walks
 from mission_core.errors import ModelError
 from mission_core.evaluate import Identification, calibration_summary, score_queries, shuffle_between_people
 from mission_core.models.card import CARD, WEIGHTS
+from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
-from mission_core.models.reid.network import MissionNetwork
+from mission_core.models.training import Network, Training, load_config, network_of
 from mission_core.sim.cohort import walkers
-from mission_core.train import TrainConfig, load_config, restore
+from mission_core.train import restore
 
 log = logging.getLogger(__name__)
 
-EXPORTED = ["encode_radar", "encode_vision", "fuse", "embed", "distances", "probabilities"]
+EXPORTED = ["encode_radar", "encode_vision", "merge", "distances", "probabilities"]
 PARITY = 1e-4
 """Largest difference between the trained and the exported network that is accepted."""
 LIMITS = """\
 Trained and tested on simulated people only: radar and camera come from the simulator of this repository, see
-docs/twin.md. Nothing is claimed about real people. Two seconds of walking carry little identity; read the figures."""
+docs/twin.md. Nothing is claimed about real people. A few seconds of walking carry little identity: read the figures."""
 
 
 def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
@@ -58,7 +59,7 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
     return ReidModel.load(output)
 
 
-def write_model(network: MissionNetwork, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
+def write_model(network: Network, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
     """Writes frozen TorchScript and its card, after checking that it computes what the network does.
 
     Raises:
@@ -82,52 +83,63 @@ def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
     distances = score_queries(model, test.queries, features, test.owner)
     shuffled = shuffle_between_people(test.queries, test.truth)
     null = Identification(score_queries(model, shuffled, features, test.owner), test.truth).summary()
-    seconds = model.num_frames / SNIPPET_RATE
+    short = protocol(people, model.num_frames, model.num_points, SNIPPET_FRAMES).queries
+    brief = Identification(score_queries(model, short, features, test.owner), test.truth).summary()
+    seconds, snippet_seconds = (frames / SNIPPET_RATE for frames in (model.num_frames, SNIPPET_FRAMES))
     return {
-        "protocol": f"query: {seconds:g} s in the middle of a walk alone before the radar; gallery: {COHORT_WALKS} "
-        f"camera clips of {seconds:g} s per person, of other walks; every pair is scored; best clip counts; "
-        "intervals bootstrapped over people",
+        "protocol": f"query: up to {seconds:g} s in the middle of a walk alone before the radar; gallery: "
+        f"{COHORT_WALKS} camera clips of {snippet_seconds:g} s per person, of other walks; every pair is scored; "
+        f"{'clips are merged' if model.merges else 'best clip counts'}; intervals bootstrapped over people",
         "generator": GENERATOR_VERSION,
         "data": made.directory.name,
         "people": len(people),
         "radar_walks_not_followed": len(walkers()) * COHORT_WALKS - len(test.queries),
         **Identification(distances, test.truth).summary(),
+        f"queries_of_{snippet_seconds:g}_s": {key: brief[key] for key in ("top1", "top1_95", "top5", "top5_95", "mAP")},
         "null_modality_control": {key: null[key] for key in ("top1", "top1_95", "top5", "top5_95")},
         "calibration": calibration_summary(model, distances, test.truth),
     }
 
 
-def _trained(run: Path, config: TrainConfig) -> tuple[MissionNetwork, dict[str, Any]]:
+def _trained(run: Path, config: Training) -> tuple[Network, dict[str, Any]]:
     path = run / "best.pt"
     if not path.is_file():
         raise ModelError(f"{path} does not exist: run `mission train` to its first validation")
     saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if not saved.get("calibrated"):
         raise ModelError(f"{path} is not calibrated: the training was interrupted; run `mission train` again to end it")
-    network = MissionNetwork(config.network)
+    network = network_of(config)
     restore(network, saved["network"], path)
     return network, saved
 
 
 @torch.inference_mode()
-def _check_parity(network: MissionNetwork, scripted: torch.jit.ScriptModule) -> None:
-    config = network.config
+def _check_parity(network: Network, scripted: torch.jit.ScriptModule) -> None:
+    config, snippets, owner = network.config, SNIPPET_FRAMES, torch.tensor([0, 1, 0])
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(2, config.num_frames, config.num_points, 5, generator=generator)
     present = torch.rand(points.shape[:-1], generator=generator) < 0.5
     frames = torch.ones(points.shape[:2], dtype=torch.bool)
-    crops = torch.randint(0, 256, (3, config.num_frames, 96, 64, 3), dtype=torch.uint8, generator=generator)
-    geometry = torch.randn(3, config.num_frames, 4, generator=generator)
+    motion = torch.randn(2, config.num_frames, 3, generator=generator)
+    crops = torch.randint(0, 256, (3, snippets, 96, 64, 3), dtype=torch.uint8, generator=generator)
+    geometry = torch.randn(3, snippets, 4, generator=generator)
     frames[0, :2], geometry[1] = False, float("nan")  # what is absent must be absent in both
-    inputs = (points, present, frames, crops, geometry)
-    difference = float((network(*inputs) - scripted(*inputs)).abs().max())
+    results = []
+    for each in (network, scripted):
+        radar = each.encode_radar(points, present, frames, motion)
+        entries = each.merge(each.encode_vision(crops, geometry), owner, 2)
+        results.append(each.distances(radar, frames, entries))
+    difference = float((results[0] - results[1]).abs().max())
     if not difference < PARITY:
         raise ModelError(f"the exported network differs from the trained one by {difference:.2g}, expected < {PARITY}")
     log.info("exported and trained network differ by at most %.1e", difference)
 
 
-def _card(name: str, network: MissionNetwork, sha256: str) -> dict[str, Any]:
+def _card(name: str, network: Network, sha256: str) -> dict[str, Any]:
     config = network.config
+    crops, geometry = torch.zeros(1, SNIPPET_FRAMES, 96, 64, 3, dtype=torch.uint8), torch.zeros(1, SNIPPET_FRAMES, 4)
+    with torch.inference_mode():
+        features = network.encode_vision(crops, geometry)
     return {
         "name": name,
         "kind": KIND,
@@ -139,6 +151,9 @@ def _card(name: str, network: MissionNetwork, sha256: str) -> dict[str, Any]:
             "num_frames": config.num_frames,
             "frame_rate_hz": SNIPPET_RATE,
             "num_points": config.num_points,
+            "snippet_frames": SNIPPET_FRAMES,
+            "feature_shape": list(features.shape[1:]),
+            "merges_clips": isinstance(network, GaitNetwork),
             "radar": "x, y relative to the track along and left of the line of sight [m], z above the floor [m], "
             "SNR [dB], radial velocity [m/s]",
             "camera": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",

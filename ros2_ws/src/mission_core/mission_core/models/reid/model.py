@@ -26,10 +26,10 @@ def sha256_of(path: Path) -> str:
 
 
 def best_clips(distances: Float64Array, owner: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index (Q, P) of each person's nearest clip, which speaks for them.
+    """Index (Q, P) of each person's nearest entry, which speaks for them.
 
     Args:
-        distances: (Q, K) to the enrolled clips.
+        distances: (Q, K) to the entries of the gallery.
         owner: (K,) whose they are, 0..P-1, each of whom has at least one.
     """
     best = np.empty((len(distances), owner.max() + 1), np.int64)
@@ -46,8 +46,11 @@ class ReidModel:
     Attributes:
         name: of the model.
         sha256: of its weights; features made by one model are never compared with another's.
-        num_frames: T, length of both clips.
+        num_frames: T, longest radar clip.
+        snippet_frames: length of an enrolled clip.
         num_points: N, points per radar frame.
+        feature_shape: of what is stored of an enrolled clip.
+        merges: the clips of a person become one entry; else the best of them counts.
         frame_period_ns: time between the frames of a clip.
         card: everything the card says.
     """
@@ -55,7 +58,10 @@ class ReidModel:
     name: str
     sha256: str
     num_frames: int
+    snippet_frames: int
     num_points: int
+    feature_shape: tuple[int, int]
+    merges: bool
     frame_period_ns: int
     card: Mapping[str, Any]
     network: torch.jit.ScriptModule
@@ -73,8 +79,11 @@ class ReidModel:
             raise ModelError(f"{weights_path} does not exist: restore it, or make it with `mission export`")
         kind, expected = card["kind"], card["sha256"]
         try:
-            num_frames, num_points = int(card["input"]["num_frames"]), int(card["input"]["num_points"])
-            frame_period_ns = round(1e9 / float(card["input"]["frame_rate_hz"]))
+            reads = card["input"]
+            num_frames, num_points = int(reads["num_frames"]), int(reads["num_points"])
+            snippet_frames, merges = int(reads["snippet_frames"]), bool(reads["merges_clips"])
+            rows, columns = reads["feature_shape"]
+            frame_period_ns = round(1e9 / float(reads["frame_rate_hz"]))
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
         if kind != KIND:
@@ -90,12 +99,30 @@ class ReidModel:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"{weights_path} cannot be loaded as TorchScript: {reason}") from error
-        return cls(str(card["name"]), found, num_frames, num_points, frame_period_ns, card, network)
+        return cls(
+            name=str(card["name"]),
+            sha256=found,
+            num_frames=num_frames,
+            snippet_frames=snippet_frames,
+            num_points=num_points,
+            feature_shape=(int(rows), int(columns)),
+            merges=merges,
+            frame_period_ns=frame_period_ns,
+            card=card,
+            network=network,
+        )
 
     @torch.inference_mode()
     def encode_clip(self, snippet: Snippet) -> Float32Array:
-        """Features (T, D) of an enrolled snippet; computed once, then stored."""
-        self._expect_frames(len(snippet.crops), "snippet")
+        """Features, of `feature_shape`, of an enrolled snippet; computed once, then stored.
+
+        Raises:
+            ModelError: the snippet is not as long as the model reads.
+        """
+        if len(snippet.crops) != self.snippet_frames:
+            raise ModelError(
+                f"model {self.name} reads {self.snippet_frames} frames, the snippet has {len(snippet.crops)}"
+            )
         tokens = self.network.encode_vision(
             torch.from_numpy(snippet.crops)[None], torch.from_numpy(snippet.geometry.astype(np.float32))[None]
         )
@@ -103,29 +130,60 @@ class ReidModel:
 
     @torch.inference_mode()
     def encode_radar(self, clips: Sequence[RadarClip]) -> torch.Tensor:
-        """Tokens (Q, T, D) of radar clips."""
+        """What the network makes of radar clips, Q rows."""
         points = torch.from_numpy(np.stack([clip.points for clip in clips]))
         present = torch.from_numpy(np.stack([clip.present for clip in clips]))
-        return self.network.encode_radar(points, present)
+        frames = torch.from_numpy(np.stack([clip.frames for clip in clips]))
+        motion = torch.from_numpy(np.stack([clip.motion for clip in clips]))
+        return self.network.encode_radar(points, present, frames, motion)
 
     @torch.inference_mode()
-    def distances(self, clips: Sequence[RadarClip], features: Float32Array) -> Float64Array:
-        """Distance (Q, K) in 0..4 of every radar clip to every enrolled clip's features (K, T, D).
+    def entries(self, features: Float32Array, owner: NDArray[np.int64]) -> tuple[Float32Array, NDArray[np.int64]]:
+        """What radar clips are compared with: E entries, and whose each is.
 
-        Every pair is fused and measured; nothing tells the network which pair belongs together.
+        Args:
+            features: (K, *feature_shape) of the enrolled clips.
+            owner: (K,) whose they are, 0..P-1, each of whom has at least one.
         """
-        if not clips or not len(features):
-            return np.zeros((len(clips), len(features)))
+        if not self.merges or not len(features):
+            return features, owner
+        people = int(owner.max()) + 1
+        merged: Float32Array = self.network.merge(torch.from_numpy(features), torch.from_numpy(owner), people).numpy()
+        return merged, np.arange(people)
+
+    @torch.inference_mode()
+    def distances(self, clips: Sequence[RadarClip], entries: Float32Array) -> Float64Array:
+        """Distance (Q, E) of every radar clip to every entry of the gallery (E, *feature_shape), see `entries`.
+
+        Every pair is measured; nothing tells the network which pair belongs together.
+        """
+        if not clips or not len(entries):
+            return np.zeros((len(clips), len(entries)))
+        return self._compare(self.encode_radar(clips), clips, entries)
+
+    @torch.inference_mode()
+    def distances_over_windows(
+        self, clips: Sequence[RadarClip], earlier: Sequence[Sequence[torch.Tensor]], entries: Float32Array
+    ) -> Float64Array:
+        """As `distances`, of people whose clips are the newest of several windows in which they were watched.
+
+        Args:
+            clips: Q newest clips.
+            earlier: what `encode_radar` made of each one's windows before, none or more rows each.
+            entries: of the gallery.
+        """
+        if not clips or not len(entries):
+            return np.zeros((len(clips), len(entries)))
+        windows = [torch.stack([new, *old]) for new, old in zip(self.encode_radar(clips), earlier, strict=True)]
+        owner = torch.repeat_interleave(torch.tensor([len(own) for own in windows]))
+        return self._compare(self.network.merge(torch.cat(windows), owner, len(clips)), clips, entries)
+
+    def _compare(self, radar: torch.Tensor, clips: Sequence[RadarClip], entries: Float32Array) -> Float64Array:
         frames = torch.from_numpy(np.stack([clip.frames for clip in clips]))
-        tokens = self.encode_radar(clips)
-        chunks = torch.from_numpy(features).split(CHUNK)
-        return torch.cat([self.network.distances(tokens, frames, chunk) for chunk in chunks], dim=1).double().numpy()
+        chunks = torch.from_numpy(entries).split(CHUNK)
+        return torch.cat([self.network.distances(radar, frames, chunk) for chunk in chunks], dim=1).double().numpy()
 
     @torch.inference_mode()
     def probabilities(self, person_distances: Float64Array) -> Float64Array:
         """Probabilities (Q, P + 1) of P persons and, last, of nobody among them, from their distances (Q, P)."""
         return self.network.probabilities(torch.from_numpy(person_distances).float()).double().numpy()
-
-    def _expect_frames(self, found: int, what: str) -> None:
-        if found != self.num_frames:
-            raise ModelError(f"model {self.name} reads {self.num_frames} frames, the {what} has {found}")

@@ -217,8 +217,11 @@ class MissionNetwork(nn.Module):
         self.register_buffer("unknown_logit", torch.tensor(-5.0))
 
     @torch.jit.export
-    def encode_radar(self, points: Tensor, present: Tensor) -> Tensor:
-        """Points (B, T, N, 5), present (B, T, N) to frame tokens (B, T, D), once per query."""
+    def encode_radar(self, points: Tensor, present: Tensor, frames: Tensor, motion: Tensor) -> Tensor:  # noqa: ARG002
+        """Points (B, T, N, 5), present (B, T, N) to frame tokens (B, T, D), once per query.
+
+        All networks that match are called alike; this one needs neither frames (B, T) nor motion (B, T, 3).
+        """
         return self.dropout(self.radar(points, present))
 
     @torch.jit.export
@@ -257,6 +260,11 @@ class MissionNetwork(nn.Module):
         return functional.normalize(radar, dim=-1), functional.normalize(vision, dim=-1)
 
     @torch.jit.export
+    def merge(self, vision: Tensor, owner: Tensor, people: int) -> Tensor:  # noqa: ARG002
+        """Clips (K, T, D) remain single: each pair is fused, and the best clip of a person counts."""
+        return vision
+
+    @torch.jit.export
     def distances(self, radar: Tensor, frames: Tensor, vision: Tensor) -> Tensor:
         """Distance inside each fused pair (equation 6): (Q, T, D), (Q, T), (K, T, D) to (Q, K), in 0..4.
 
@@ -279,4 +287,5 @@ class MissionNetwork(nn.Module):
 
     def forward(self, points: Tensor, present: Tensor, frames: Tensor, crops: Tensor, geometry: Tensor) -> Tensor:
         """Distances (Q, K) of Q radar clips to K camera clips, from their raw inputs."""
-        return self.distances(self.encode_radar(points, present), frames, self.encode_vision(crops, geometry))
+        radar = self.encode_radar(points, present, frames, torch.zeros(0))
+        return self.distances(radar, frames, self.encode_vision(crops, geometry))

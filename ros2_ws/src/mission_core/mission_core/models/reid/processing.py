@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from mission_core.types import Column, Float32Array, Float64Array, Points
 
+FRAME_PERIOD = 0.1  # of the frames of a clip [s]
+MOTION_NEIGHBOURS = 4  # frames on either side over which velocity is measured
 POINT_COLUMNS = (Column.X, Column.Y, Column.Z, Column.SNR, Column.DOPPLER)
 
 
@@ -19,11 +21,13 @@ class RadarClip:
         points: (T, N, 5) float32 x, y [m] relative to the track, z [m] above the floor, SNR [dB], velocity [m/s].
         present: (T, N) bool, which points exist.
         frames: (T,) bool, which frames exist (a frame without points exists).
+        motion: (T, 3) float32 as `track_motion` has it; 0 in frames that do not exist.
     """
 
     points: Float32Array
     present: NDArray[np.bool_]
     frames: NDArray[np.bool_]
+    motion: Float32Array
 
 
 def line_of_sight(position: Float64Array) -> Float64Array:
@@ -55,8 +59,37 @@ def frame_points(points: Points, position: Float64Array, num_points: int) -> Flo
     return selected
 
 
-def radar_clip(frames: Sequence[Float32Array | None], num_frames: int, num_points: int) -> RadarClip:
-    """Pads the newest `num_frames` results of `frame_points`, None for a lost frame, to the network's fixed shape."""
+def track_motion(places: Float64Array) -> Float32Array:
+    """Motion (F, 3) of a track: velocity away from the sensor and to the left of that [m/s], distance from it [m].
+
+    Args:
+        places: (F, 2) centre of the track in the room frame [m], one row each `FRAME_PERIOD`; NaN where it is unknown.
+    """
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    if not len(known):
+        return np.zeros((len(places), 3), np.float32)
+    index = np.arange(len(places))
+    x, y = (np.interp(index, known, places[known, axis]) for axis in range(2))
+    before, after = np.maximum(index - MOTION_NEIGHBOURS, 0), np.minimum(index + MOTION_NEIGHBOURS, len(places) - 1)
+    seconds = np.maximum(after - before, 1) * FRAME_PERIOD
+    velocity_x, velocity_y = (x[after] - x[before]) / seconds, (y[after] - y[before]) / seconds
+    distance = np.maximum(np.hypot(x, y), 1e-6)
+    away = (velocity_x * x + velocity_y * y) / distance
+    left = (velocity_y * x - velocity_x * y) / distance
+    return np.stack([away, left, distance], axis=-1).astype(np.float32)
+
+
+def radar_clip(
+    frames: Sequence[Float32Array | None], places: Float64Array, num_frames: int, num_points: int
+) -> RadarClip:
+    """Pads the newest `num_frames` frames of a track to the network's fixed shape.
+
+    Args:
+        frames: F results of `frame_points`, None for a lost frame.
+        places: (F, 2) centre of the track in the room frame [m], NaN for a lost frame.
+        num_frames: T of the clip.
+        num_points: N of the clip.
+    """
     newest = frames[-num_frames:]
     points = np.zeros((num_frames, num_points, 5), np.float32)
     present = np.zeros((num_frames, num_points), bool)
@@ -66,7 +99,9 @@ def radar_clip(frames: Sequence[Float32Array | None], num_frames: int, num_point
             points[row, : len(frame)] = frame[:num_points]
             present[row, : len(frame)] = True
             exists[row] = True
-    return RadarClip(points, present, exists)
+    motion = np.zeros((num_frames, 3), np.float32)
+    motion[num_frames - len(newest) :] = track_motion(places[-num_frames:])
+    return RadarClip(points, present, exists, motion * exists[:, None])
 
 
 def body_frame(joints: Float64Array) -> Float32Array:

@@ -1,10 +1,15 @@
-"""Online re-identification: collects each track's frames and ranks the gallery."""
+"""Online re-identification: collects each track's frames and ranks the gallery.
+
+What a track's clip is depends on the model. One that merges clips reads windows of straight walking, one after another,
+and what they say adds up over the track's life; any other reads the track's newest frames.
+"""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mission_core.errors import GalleryModelMismatch
@@ -13,13 +18,45 @@ from mission_core.models.reid.model import ReidModel, best_clips
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
+EARLIER_WINDOWS = 3
+"""Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
+SLOW = 0.4  # [m/s], beneath which nobody walks
+TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
+LOOK_BACK = 5  # frames
+
+
+def turns(places: Sequence[Float64Array], track: Track) -> bool:
+    """Whether somebody no longer walks where a window of places (F, 2) went, or stands: it then says nothing more."""
+    speed = float(np.hypot(*track.velocity[:2]))
+    if speed < SLOW:
+        return True
+    known = [place for place in list(places)[: -LOOK_BACK or None] if np.isfinite(place).all()]
+    if not known:
+        return False
+    way = track.position[:2] - known[0]
+    distance = float(np.hypot(*way))
+    return distance > SLOW and float(way @ track.velocity[:2]) < TURN_COSINE * distance * speed
+
 
 @dataclass(slots=True)
 class _History:
-    """What is remembered of a track: its newest frames (None: lost), when and at what age, and its last ranking."""
+    """What is remembered of a track.
+
+    Attributes:
+        frames: of the present window, None: lost.
+        places: of the present window, NaN: lost [m].
+        earlier: what the model made of the windows before, and how many frames they had.
+        ranking: the last one.
+        ranked: whether there has been one.
+        stamp_ns: when the track was last seen.
+        age: of the track then [s].
+    """
 
     frames: deque[Float32Array | None]
+    places: deque[Float64Array]
+    earlier: deque[tuple[torch.Tensor, int]]
     ranking: Ranking
+    ranked: bool
     stamp_ns: int
     age: float
 
@@ -42,8 +79,8 @@ class Reidentifier:
         self.min_frames = min(min_frames, model.num_frames)
         self._histories: dict[int, _History] = {}
         self._slot = -1
-        self._clips: list[Clip] = []
-        self._features = np.zeros((0, 0, 0), np.float32)
+        self._speakers: list[str] = []  # the clip that is named for each entry
+        self._entries = np.zeros((0, 0, 0), np.float32)
         self._people: list[str] = []
         self._owner = np.zeros(0, np.int64)
 
@@ -51,19 +88,22 @@ class Reidentifier:
         """Replaces the gallery; all tracks are ranked against it with the next frame.
 
         Raises:
-            GalleryModelMismatch: a clip's features do not have the length this model reads.
+            GalleryModelMismatch: a clip's features do not have the shape that this model reads.
         """
         for clip in clips:
-            if len(clip.features) != self.model.num_frames:
+            if clip.features.shape != self.model.feature_shape:
                 raise GalleryModelMismatch(
-                    f"clip {clip.clip_id} has features of {len(clip.features)} frames, model {self.model.name} reads "
-                    f"{self.model.num_frames}: enrol it again"
+                    f"clip {clip.clip_id} has features of shape {clip.features.shape}, model {self.model.name} reads "
+                    f"{self.model.feature_shape}: enrol it again"
                 )
-        self._clips = list(clips)
         self._people = sorted({clip.person_id for clip in clips})
         index = {person: i for i, person in enumerate(self._people)}
-        self._owner = np.array([index[clip.person_id] for clip in clips], np.int64)
-        self._features = np.stack([clip.features for clip in clips]) if clips else np.zeros((0, 0, 0), np.float32)
+        owner = np.array([index[clip.person_id] for clip in clips], np.int64)
+        features = np.stack([clip.features for clip in clips]) if clips else np.zeros((0, 0, 0), np.float32)
+        self._entries, self._owner = self.model.entries(features, owner)
+        newest = {clip.person_id: clip.clip_id for clip in sorted(clips, key=lambda clip: clip.enrolled_ns)}
+        merged = [newest[person] for person in self._people]
+        self._speakers = merged if self.model.merges else [clip.clip_id for clip in clips]
         self._slot = -1
 
     def step(self, frame: TrackedFrame) -> list[Ranking]:
@@ -74,34 +114,54 @@ class Reidentifier:
         due = [track_id for track_id, history in self._histories.items() if self._is_due(history, renew)]
         for track_id, ranking in zip(due, self._rank(due), strict=True):
             self._histories[track_id].ranking = ranking
+            self._histories[track_id].ranked = True
         return [history.ranking for history in self._histories.values()]
 
     def _remember(self, track: Track, frame: TrackedFrame) -> _History:
         history = self._histories.get(track.track_id)
         if history is None or track.age < history.age:  # after a restart of the tracker ids mean other people
             nobody_yet = Ranking(track.track_id, (), 1.0, 0)
-            history = _History(deque(maxlen=self.model.num_frames), nobody_yet, frame.stamp_ns, track.age)
+            length = self.model.num_frames
+            frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
+            earlier = deque[tuple[torch.Tensor, int]](maxlen=EARLIER_WINDOWS)
+            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, track.age)
         lost = round((frame.stamp_ns - history.stamp_ns) / self.model.frame_period_ns) - 1
-        history.frames.extend([None] * min(max(lost, 0), self.model.num_frames))
+        for _ in range(min(max(lost, 0), self.model.num_frames)):
+            history.frames.append(None)
+            history.places.append(np.full(2, np.nan))
+        if self.model.merges and (len(history.frames) == self.model.num_frames or turns(history.places, track)):
+            self._begin_window(history)
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
+        history.places.append(track.position[:2])
         history.stamp_ns, history.age = frame.stamp_ns, track.age
-        if len(history.frames) < self.min_frames:
+        if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
         return history
 
+    def _begin_window(self, history: _History) -> None:
+        """Keeps what the window says that ends here, if it is long enough to say anything."""
+        if len(history.frames) >= self.min_frames:
+            clip = self._clip(history)
+            history.earlier.append((self.model.encode_radar([clip])[0], int(clip.frames.sum())))
+        history.frames.clear()
+        history.places.clear()
+
     def _is_due(self, history: _History, renew: bool) -> bool:
-        ready = len(history.frames) >= self.min_frames
-        return ready and (renew or history.ranking.frames_used < self.min_frames)
+        return len(history.frames) >= self.min_frames and (renew or not history.ranked)
 
     def _rank(self, track_ids: Sequence[int]) -> list[Ranking]:
         if not track_ids:
             return []
         clips = [self._clip(self._histories[track_id]) for track_id in track_ids]
-        used = [int(clip.frames.sum()) for clip in clips]
-        if not self._clips:
+        used = [
+            int(clip.frames.sum()) + sum(frames for _, frames in self._histories[track_id].earlier)
+            for track_id, clip in zip(track_ids, clips, strict=True)
+        ]
+        if not self._people:
             return [Ranking(track_id, (), 1.0, n) for track_id, n in zip(track_ids, used, strict=True)]
-        distances = self.model.distances(clips, self._features)  # (Q, K)
+        earlier = [[window for window, _ in self._histories[track_id].earlier] for track_id in track_ids]
+        distances = self.model.distances_over_windows(clips, earlier, self._entries)  # (Q, E)
         best = best_clips(distances, self._owner)
         person_distances = np.take_along_axis(distances, best, axis=1)  # (Q, P)
         probabilities = self.model.probabilities(person_distances)
@@ -111,7 +171,8 @@ class Reidentifier:
         ]
 
     def _clip(self, history: _History) -> RadarClip:
-        return radar_clip(list(history.frames), self.model.num_frames, self.model.num_points)
+        places = np.stack(list(history.places))
+        return radar_clip(list(history.frames), places, self.model.num_frames, self.model.num_points)
 
     def _ranking(
         self,
@@ -123,7 +184,7 @@ class Reidentifier:
     ) -> Ranking:
         order = np.argsort(-probabilities[:-1], kind="stable")
         candidates = tuple(
-            Candidate(self._people[p], float(probabilities[p]), self._clips[best[p]].clip_id, float(distances[p]))
+            Candidate(self._people[p], float(probabilities[p]), self._speakers[best[p]], float(distances[p]))
             for p in order
         )
         return Ranking(track_id, candidates, float(probabilities[-1]), frames_used)
