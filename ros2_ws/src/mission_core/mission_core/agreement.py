@@ -15,9 +15,9 @@ SAME_SCORE = 1e-3
 """Scores of two runs are equal up to this: rankings of one frame may be computed together or one by one."""
 
 
-SETTLED = 5.0
-"""Age of a track [s] from which two runs must agree. One that began a few frames later, because its nodes found each
-other later, filters a slightly different track at first; the tracker forgets its beginning within this time."""
+TRACKER_MEMORY = 3.0
+"""Time [s] within which the tracker forgets how a track began. A run whose nodes found each other a few frames later
+filters a slightly different track until then, and ranks it differently for as long as the ranking looks back."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Agreement:
         same_order: of these, how many list the same people in the same order.
         same_first: of these, how many put the same person first.
         largest_difference: of any score, "unknown" included.
-        settling: rankings that both made of tracks that one of them had known for less than `SETTLED`; not compared.
+        settling: rankings that both made of tracks that one of them had not known for long enough; not compared.
         only_one: rankings of settled tracks that one run made and the other did not.
     """
 
@@ -53,8 +53,15 @@ Run = Mapping[int, Moment]
 """By measurement time [ns]."""
 
 
-def compare(first: Run, second: Run) -> Agreement:
-    """Compares two runs over the same frames."""
+def compare(first: Run, second: Run, memory: float) -> Agreement:
+    """Compares two runs over the same frames.
+
+    Args:
+        first: one run.
+        second: the other one.
+        memory: how far back rankings look [s]; younger tracks are not compared.
+    """
+    settled_age = TRACKER_MEMORY + memory
     begin = max(min(first, default=0), min(second, default=0))
     end = min(max(first, default=-1), max(second, default=-1))
     settled: list[tuple[Ranking, Ranking]] = []
@@ -64,14 +71,14 @@ def compare(first: Run, second: Run) -> Agreement:
         for track, ranking in here:
             partner = _nearest(track, there)
             if partner is None:
-                only_one += track.age >= SETTLED
+                only_one += track.age >= settled_age
                 continue
             there.remove(partner)
-            if min(track.age, partner[0].age) < SETTLED:
+            if min(track.age, partner[0].age) < settled_age:
                 settling += 1
             else:
                 settled.append((ranking, partner[1]))
-        only_one += sum(track.age >= SETTLED for track, _ in there)
+        only_one += sum(track.age >= settled_age for track, _ in there)
     return Agreement(
         compared=len(settled),
         same_order=sum(_order(a) == _order(b) for a, b in settled),

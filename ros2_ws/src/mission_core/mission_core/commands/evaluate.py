@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             offline[item.tracked.stamp_ns] = (item.tracked.tracks, item.rankings)
             if arguments.json:
                 _print_rankings(item)
-        agreement = _compare_with_live(bag, offline)
+        agreement = _compare_with_live(bag, offline, pipeline.reidentifier.memory)
     summary = {
         "frames": len(offline),
         "bad_frames": pipeline.bad_frames,
@@ -112,14 +112,15 @@ def _print_rankings(item: "Perceived") -> None:
         print(json.dumps({**record, "unknown": ranking.unknown}))
 
 
-def _compare_with_live(bag: "BagReader", offline: "Run") -> "Agreement | None":
+def _compare_with_live(bag: "BagReader", offline: "Run", memory: float) -> "Agreement | None":
     """Agreement with the rankings in the bag; None where it holds none."""
     from mission_core.agreement import compare
 
     if not (bag.has("reid/identities") and bag.has("radar/tracks")):
         return None
     tracks = {frame.stamp_ns: frame.tracks for frame in bag.tracked_frames()}
-    return compare({stamp: (tracks[stamp], ranked) for stamp, ranked in bag.rankings() if stamp in tracks}, offline)
+    live = {stamp: (tracks[stamp], ranked) for stamp, ranked in bag.rankings() if stamp in tracks}
+    return compare(live, offline, memory)
 
 
 def _summarise(frames: "Iterable[tuple[Ranking, ...]]") -> list[dict[str, Any]]:

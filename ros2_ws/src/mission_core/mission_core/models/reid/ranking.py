@@ -84,6 +84,12 @@ class Reidentifier:
         self._people: list[str] = []
         self._owner = np.zeros(0, np.int64)
 
+    @property
+    def memory(self) -> float:
+        """How far back a ranking looks, at most [s]."""
+        windows = 1 + EARLIER_WINDOWS if self.model.merges else 1
+        return windows * self.model.num_frames * self.model.frame_period_ns * 1e-9
+
     def set_gallery(self, clips: Sequence[Clip]) -> None:
         """Replaces the gallery; all tracks are ranked against it with the next frame.
 
