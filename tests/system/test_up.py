@@ -20,7 +20,6 @@ from visualization_msgs.msg import MarkerArray
 from mission_core.data.bags import unfinished_directory
 from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
 
-MODEL = "reid_small"
 START = 60.0  # [s] until everything runs, on a machine that does other things too
 
 

@@ -12,7 +12,7 @@ from mission_core.errors import MissionError
 
 T = TypeVar("T")
 
-_NICE = 15  # a thirtieth of the share that others get of a busy core
+_NICE = 5  # a third of the share that others get of a busy core; with less, enrolment starves beside another program
 
 _log = logging.getLogger(__name__)
 

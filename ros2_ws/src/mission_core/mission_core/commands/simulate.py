@@ -72,6 +72,8 @@ def _plan(arguments: argparse.Namespace, settings: "Settings") -> "Plan":
         return sets.motion(settings, directory) if arguments.dataset is None else sets.mocap35(settings, directory)
     if directory is not None:
         raise ConfigurationError(f"{arguments.dataset} is not made of --motion: leave out one of the two")
-    if arguments.dataset in ("population", "crowd"):
-        return getattr(sets, arguments.dataset)(settings, arguments.people)
+    if arguments.dataset == "population":
+        return sets.population(settings, arguments.people)
+    if arguments.dataset == "crowd":
+        return sets.crowd(settings, arguments.people)
     return sets.walkers58(settings) if arguments.dataset == "walkers58" else sets.activity6(settings)

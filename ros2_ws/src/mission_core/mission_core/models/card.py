@@ -11,7 +11,7 @@ from mission_core.paths import shared_file
 
 WEIGHTS = "model.pt"
 CARD = "card.yaml"
-DEFAULT_MODEL = "reid_small"
+DEFAULT_MODEL = "gait_small"
 
 
 def model_directory(model: str) -> Path:
