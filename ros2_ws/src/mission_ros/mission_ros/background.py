@@ -12,7 +12,7 @@ from mission_core.errors import MissionError
 
 T = TypeVar("T")
 
-_NICE = 5  # a third of the share that others get of a busy core; with less, enrolment starves beside another program
+_NICE = 5  # a third of the share that others get of a busy core: it goes on beside a program that uses every core
 
 _log = logging.getLogger(__name__)
 

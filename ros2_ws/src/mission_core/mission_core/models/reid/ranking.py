@@ -86,7 +86,7 @@ class Reidentifier:
 
     @property
     def memory(self) -> float:
-        """How far back a ranking looks, at most [s]."""
+        """How much walking a ranking looks back on, at most [s]; while somebody stands nothing is forgotten."""
         windows = 1 + EARLIER_WINDOWS if self.model.merges else 1
         return windows * self.model.num_frames * self.model.frame_period_ns * 1e-9
 
