@@ -1,4 +1,4 @@
-"""Training losses of the Mission network."""
+"""Training losses of networks that compare pairs."""
 
 import torch
 from torch import Tensor
@@ -23,9 +23,38 @@ def matching_loss(distances: Tensor, sharpness: Tensor) -> Tensor:
     return 0.5 * (functional.cross_entropy(logits, partner) + functional.cross_entropy(logits.T, partner))
 
 
-def gait_loss(predicted: Tensor, gait: Tensor) -> Tensor:
-    """Mean squared error of standardised body and gait parameters (B, G): 1 when nothing is known of them."""
-    return functional.mse_loss(predicted, gait)
+def triplet_loss(distances: Tensor, margin: float = 0.3) -> Tensor:
+    """Triplet margin loss with one random negative per anchor, in both directions (equation 6, margin 0.3).
+
+    Args:
+        distances: (B, B) inside the pair of radar clip i and camera clip j.
+        margin: by which a pair of two people must be wider than that of one.
+    """
+    people = len(distances)
+    other = (torch.arange(people) + torch.randint(1, people, (people,))) % people
+    own, index = distances.diagonal(), torch.arange(people)
+    wider = torch.stack([distances[index, other], distances[other, index]])
+    return functional.relu(own - wider + margin).mean()
+
+
+def contrastive_loss(distances: Tensor, margin: float = 0.3) -> Tensor:
+    """Contrastive loss (Hadsell, Chopra & LeCun, CVPR 2006) on squared distances, the margin taken pair by pair.
+
+    Pairs of one person and pairs of two weigh the same. The released code takes the margin of the batch's mean, which
+    lets all pairs of a batch share one; this does not.
+    """
+    own = torch.eye(len(distances), dtype=torch.bool, device=distances.device)
+    return 0.5 * (distances[own].mean() + functional.relu(margin - distances[~own]).mean())
+
+
+METRIC_LOSSES = ("triplet", "contrastive", "all_pairs")
+
+
+def metric_loss(name: str, distances: Tensor, sharpness: Tensor) -> Tensor:
+    """One of METRIC_LOSSES by its name; the sharpness is that of `matching_loss`."""
+    if name == "triplet":
+        return triplet_loss(distances)
+    return contrastive_loss(distances) if name == "contrastive" else matching_loss(distances, sharpness)
 
 
 def pose_loss(predicted: Tensor, joints: Tensor, present: Tensor) -> Tensor:

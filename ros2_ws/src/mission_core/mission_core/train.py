@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Task(nn.Module):
 
     network: nn.Module
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, str]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, float]]:
         """Loss of a batch drawn with `rng`, and what to tell of it."""
         raise NotImplementedError
 
@@ -117,7 +118,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.learning_rate * one_cycle(self.step, schedule.steps)
         self.task.train()
-        loss, state = self.task.loss(rng)
+        loss, figures = self.task.loss(rng)
+        state = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if not torch.isfinite(loss):
             raise ModelError(f"training diverged at step {self.step} ({state}): lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)

@@ -4,9 +4,8 @@ The walks are takes of the data set `population`, as the network reads them: eve
 track. Whom the walks are of is known by seed, so what is true of their bodies and gaits is known as well.
 """
 
-import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,10 +17,9 @@ from mission_core.data.sets import Settings, crowd, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
-from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.paths import share_directory
-from mission_core.sim.cohort import POPULATION_SEED, parameter_vector, sample_person
+from mission_core.sim.cohort import POPULATION_SEED
 from mission_core.types import Float32Array, Float64Array, ImageArray, Snippet
 
 RADAR_PROFILE = "walking_10fps"
@@ -175,74 +173,7 @@ def _camera_walk(take: CameraTake) -> list[CameraWalk]:
     return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])]
 
 
-# --- batches ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """B people, one radar and one camera clip of each, never of the same walk.
-
-    Attributes:
-        points: (B, T, N, 5); present: (B, T, N); frames: (B, T); motion: (B, T, 3): see RadarClip.
-        crops: (B, T, H, W, 3) uint8; geometry: (B, T, 4).
-        radar_joints, camera_joints: (B, T, 32, 3) [m].
-        gait: (B, G) body and gait parameters, standardised over the population of simulated people.
-    """
-
-    points: Tensor
-    present: Tensor
-    frames: Tensor
-    motion: Tensor
-    crops: Tensor
-    geometry: Tensor
-    radar_joints: Tensor
-    camera_joints: Tensor
-    gait: Tensor
-
-    def to(self, device: torch.device) -> "Batch":
-        """The batch on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
-
-
-def sample_batch(people: Sequence[PersonWalks], size: int, config: ReidConfig, rng: np.random.Generator) -> Batch:
-    """A random training batch, augmented by late starts, lost points, other colours and light, and errors of the mount.
-
-    The boxes themselves are the simulator's: exact ones, which a detector in real pictures does not give.
-    """
-    drawn = [people[i] for i in rng.choice(len(people), min(size, len(people)), replace=False)]
-    clips, radar_joints, snippets, camera_joints = [], [], [], []
-    for person in drawn:
-        radar = person.radar[rng.integers(len(person.radar))]
-        start = int(rng.integers(len(radar.points) - config.num_frames + 1))
-        clip = radar.clip(start, config.num_frames, config.num_frames, config.num_points)
-        clips.append(weakened(clip, rng))
-        radar_joints.append(radar.joints[start : start + config.num_frames])
-        camera = person.camera[rng.integers(len(person.camera))]
-        start = int(rng.integers(len(camera.crops) - SNIPPET_FRAMES + 1))
-        snippets.append(camera.snippet(start))
-        camera_joints.append(camera.joints[start : start + SNIPPET_FRAMES])
-    return Batch(
-        *stacked(clips),
-        torch.from_numpy(np.stack([recoloured(snippet.crops, rng) for snippet in snippets])),
-        torch.from_numpy(np.stack([_disturbed(snippet.geometry, rng) for snippet in snippets])),
-        torch.from_numpy(np.stack(radar_joints)),
-        torch.from_numpy(np.stack(camera_joints)),
-        torch.from_numpy(np.stack([_standard_gait(person.seed) for person in drawn])),
-    )
-
-
-@functools.cache
-def _standard_gait(seed: int) -> Float32Array:
-    mean, deviation = _gait_statistics()
-    return ((parameter_vector(sample_person(seed)) - mean) / deviation).astype(np.float32)
-
-
-@functools.cache
-def _gait_statistics() -> tuple[Float64Array, Float64Array]:
-    """Mean and deviation over people who are neither trained nor tested on."""
-    people = (sample_person(seed) for seed in range(STATISTICS_SEED, STATISTICS_SEED + 1_000))
-    vectors = np.stack([parameter_vector(person) for person in people])
-    return vectors.mean(axis=0), vectors.std(axis=0)
+# --- what networks are called with ------------------------------------------------------------------------------------
 
 
 def stacked(clips: Sequence[RadarClip]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -255,28 +186,12 @@ def stacked(clips: Sequence[RadarClip]) -> tuple[Tensor, Tensor, Tensor, Tensor]
     )
 
 
-def weakened(clip: RadarClip, rng: np.random.Generator) -> RadarClip:
-    """A clip of which some points, and sometimes the first frames, are missing."""
-    frames = clip.frames.copy()
-    if rng.random() < 0.3:
-        frames[: rng.integers(len(frames) // 2)] = False
-    present = clip.present & frames[:, None] & (rng.random(clip.present.shape) > rng.uniform(0.0, 0.2))
-    return RadarClip(clip.points * present[..., None], present, frames, clip.motion * frames[:, None])
-
-
 def recoloured(crops: ImageArray, rng: np.random.Generator) -> ImageArray:
     """The same clip in other light: colour channels exchanged, contrast and brightness changed."""
     gain, offset = rng.uniform(0.7, 1.3), rng.uniform(-30.0, 30.0)
     table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
     recoloured: ImageArray = table[crops[..., rng.permutation(3)]]
     return recoloured
-
-
-def _disturbed(geometry: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Metric boxes with the scale error of a mount measured by hand; sometimes unknown, as without calibration."""
-    if rng.random() < 0.1:
-        return np.full_like(geometry, np.nan)
-    return (geometry * rng.normal(1.0, 0.005)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -307,11 +222,11 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
     """
     length = length or num_frames
     queries = [
-        (w.clip(_middle(w.points, length), length, num_frames, num_points), i)
+        (w.clip(middle(len(w.points), length), length, num_frames, num_points), i)
         for i, p in enumerate(people)
         for w in p.radar
     ]
-    enrolled = [(w.snippet(_middle(w.crops, SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
+    enrolled = [(w.snippet(middle(len(w.crops), SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
     return Protocol(
         tuple(clip for clip, _ in queries),
         np.array([i for _, i in queries]),
@@ -320,20 +235,12 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
     )
 
 
-def _middle(walk: Sequence[object] | ImageArray, num_frames: int) -> int:
-    """First of the `num_frames` frames in the middle of a walk, or of all of it."""
-    return max(len(walk) - num_frames, 0) // 2
+def middle(frames: int, wanted: int) -> int:
+    """First of the `wanted` frames in the middle of a walk, or of all of it."""
+    return max(frames - wanted, 0) // 2
 
 
 def radar_batches(clips: Sequence[RadarClip], size: int = 64) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """What `stacked` makes of radar clips, `size` at a time."""
     for start in range(0, len(clips), size):
         yield stacked(clips[start : start + size])
-
-
-def camera_batches(snippets: Sequence[Snippet], size: int = 16) -> Iterator[tuple[Tensor, Tensor]]:
-    """Crops and geometry of snippets, `size` at a time."""
-    for start in range(0, len(snippets), size):
-        chosen = snippets[start : start + size]
-        crops = torch.from_numpy(np.stack([snippet.crops for snippet in chosen]))
-        yield crops, torch.from_numpy(np.stack([snippet.geometry for snippet in chosen]))

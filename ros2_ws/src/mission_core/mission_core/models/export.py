@@ -19,15 +19,19 @@ from mission_core.errors import ModelError
 from mission_core.evaluate import Identification, calibration_summary, score_queries, shuffle_between_people
 from mission_core.models.card import CARD, WEIGHTS
 from mission_core.models.gait.network import GaitNetwork
+from mission_core.models.learning import MatchingTraining
+from mission_core.models.matching import MatchingNetwork
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
-from mission_core.models.training import Network, Training, load_config, network_of
+from mission_core.models.reid.network import MissionNetwork
+from mission_core.models.training import load_config, network_of
 from mission_core.sim.cohort import walkers
 from mission_core.train import restore
 
 log = logging.getLogger(__name__)
 
 EXPORTED = ["encode_radar", "encode_vision", "merge", "distances", "probabilities"]
-PARITY = 1e-4
+EXPORTED_OF_PAIRS = [*EXPORTED, "embed_pairs", "joints"]
+PARITY = 1e-5
 """Largest difference between the trained and the exported network that is accepted."""
 LIMITS = """\
 Trained and tested on simulated people only: radar and camera come from the simulator of this repository, see
@@ -46,6 +50,10 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
         ModelError: the run has no calibrated result, or the exported network differs from the trained one.
     """
     config = load_config(run / "config.yaml")
+    if not isinstance(config, MatchingTraining):
+        raise ModelError(
+            f"{run} is a run of a network that reads pictures, which is part of those that match: no model"
+        )
     network, saved = _trained(run, config)
     details = {
         "made_by": [f"mission train config/train/{config.name}.yaml -o {run}", f"mission export {run} {output}"],
@@ -59,14 +67,15 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
     return ReidModel.load(output)
 
 
-def write_model(network: Network, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
+def write_model(network: MatchingNetwork, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
     """Writes frozen TorchScript and its card, after checking that it computes what the network does.
 
     Raises:
         ModelError: the exported network differs from the given one.
     """
     network = network.eval()
-    scripted = torch.jit.freeze(torch.jit.script(network), preserved_attrs=EXPORTED)
+    exported = EXPORTED_OF_PAIRS if isinstance(network, MissionNetwork) else EXPORTED
+    scripted = torch.jit.freeze(torch.jit.script(network), preserved_attrs=exported)
     _check_parity(network, scripted)
     output.mkdir(parents=True, exist_ok=True)
     torch.jit.save(scripted, str(output / WEIGHTS))
@@ -101,7 +110,7 @@ def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
     }
 
 
-def _trained(run: Path, config: Training) -> tuple[Network, dict[str, Any]]:
+def _trained(run: Path, config: MatchingTraining) -> tuple[MatchingNetwork, dict[str, Any]]:
     path = run / "best.pt"
     if not path.is_file():
         raise ModelError(f"{path} does not exist: run `mission train` to its first validation")
@@ -114,13 +123,13 @@ def _trained(run: Path, config: Training) -> tuple[Network, dict[str, Any]]:
 
 
 @torch.inference_mode()
-def _check_parity(network: Network, scripted: torch.jit.ScriptModule) -> None:
-    config, snippets, owner = network.config, SNIPPET_FRAMES, torch.tensor([0, 1, 0])
+def _check_parity(network: MatchingNetwork, scripted: torch.jit.ScriptModule) -> None:
+    snippets, owner = SNIPPET_FRAMES, torch.tensor([0, 1, 0])
     generator = torch.Generator().manual_seed(0)
-    points = torch.randn(2, config.num_frames, config.num_points, 5, generator=generator)
+    points = torch.randn(2, network.num_frames, network.num_points, 5, generator=generator)
     present = torch.rand(points.shape[:-1], generator=generator) < 0.5
     frames = torch.ones(points.shape[:2], dtype=torch.bool)
-    motion = torch.randn(2, config.num_frames, 3, generator=generator)
+    motion = torch.randn(2, network.num_frames, 3, generator=generator)
     crops = torch.randint(0, 256, (3, snippets, 96, 64, 3), dtype=torch.uint8, generator=generator)
     geometry = torch.randn(3, snippets, 4, generator=generator)
     frames[0, :2], geometry[1] = False, float("nan")  # what is absent must be absent in both
@@ -128,15 +137,14 @@ def _check_parity(network: Network, scripted: torch.jit.ScriptModule) -> None:
     for each in (network, scripted):
         radar = each.encode_radar(points, present, frames, motion)
         entries = each.merge(each.encode_vision(crops, geometry), owner, 2)
-        results.append(each.distances(radar, frames, entries))
+        results.append(each.distances(radar, entries))
     difference = float((results[0] - results[1]).abs().max())
     if not difference < PARITY:
         raise ModelError(f"the exported network differs from the trained one by {difference:.2g}, expected < {PARITY}")
     log.info("exported and trained network differ by at most %.1e", difference)
 
 
-def _card(name: str, network: Network, sha256: str) -> dict[str, Any]:
-    config = network.config
+def _card(name: str, network: MatchingNetwork, sha256: str) -> dict[str, Any]:
     crops, geometry = torch.zeros(1, SNIPPET_FRAMES, 96, 64, 3, dtype=torch.uint8), torch.zeros(1, SNIPPET_FRAMES, 4)
     with torch.inference_mode():
         features = network.encode_vision(crops, geometry)
@@ -148,12 +156,13 @@ def _card(name: str, network: Network, sha256: str) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "parameters": sum(p.numel() for p in network.parameters()),
         "input": {
-            "num_frames": config.num_frames,
+            "num_frames": network.num_frames,
             "frame_rate_hz": SNIPPET_RATE,
-            "num_points": config.num_points,
+            "num_points": network.num_points,
             "snippet_frames": SNIPPET_FRAMES,
             "feature_shape": list(features.shape[1:]),
             "merges_clips": isinstance(network, GaitNetwork),
+            "fuses_pairs": isinstance(network, MissionNetwork),
             "radar": "x, y relative to the track along and left of the line of sight [m], z above the floor [m], "
             "SNR [dB], radial velocity [m/s]",
             "camera": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",

@@ -1,55 +1,109 @@
 """The methods that can be trained, by name, and their settings in files."""
 
 import dataclasses
-from collections.abc import Mapping
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
 import yaml
 
 from mission_core.errors import ConfigurationError
-from mission_core.models.gait import training as gait
 from mission_core.models.gait.network import GaitNetwork
-from mission_core.models.reid import training as mission
+from mission_core.models.gait.training import GaitObjective, GaitTraining
+from mission_core.models.learning import MatchingTask, MatchingTraining, Objective, People
+from mission_core.models.matching import MatchingNetwork
+from mission_core.models.pictures import training as pictures
+from mission_core.models.pictures.network import PictureNetwork
+from mission_core.models.pictures.training import PictureTraining
 from mission_core.models.reid.network import MissionNetwork
+from mission_core.models.reid.training import MissionObjective, MissionTraining
+from mission_core.train import Trainer, claim
 
-Training: TypeAlias = mission.MissionTraining | gait.GaitTraining
-Network: TypeAlias = MissionNetwork | GaitNetwork
+Training: TypeAlias = PictureTraining | MatchingTraining
 
-METHODS: dict[str, type[Training]] = {"mission": mission.MissionTraining, "gait": gait.GaitTraining}
+
+@dataclass(frozen=True)
+class Method:
+    """A way to match.
+
+    Attributes:
+        training: its settings.
+        network: makes the network.
+        objective: makes what is minimised.
+    """
+
+    training: type[MatchingTraining]
+    network: Callable[[Any, PictureNetwork], MatchingNetwork]
+    objective: Callable[[Any], Objective]
+
+
+METHODS: Mapping[str, Method] = types.MappingProxyType(
+    {
+        "mission": Method(MissionTraining, MissionNetwork, MissionObjective),
+        "gait": Method(GaitTraining, GaitNetwork, GaitObjective),
+    }
+)
 
 
 def load_config(path: Path) -> Training:
-    """Reads the settings of a training; `method` says of which, by default the Mission network's.
+    """Reads the settings of a training; `method` says of which.
+
+    The picture network of a method is told as a mapping, or by the name of a file of settings beside this one.
 
     Raises:
         ConfigurationError: the file is absent, is no YAML mapping, or has a key that means nothing.
     """
+    values = _mapping(path)
+    method = values.get("method", "")
+    known: dict[str, type[Training]] = {
+        "pictures": PictureTraining,
+        **{name: each.training for name, each in METHODS.items()},
+    }
+    if method not in known:
+        raise ConfigurationError(f"{path}: there is no method {method!r}, expected one of {', '.join(known)}")
+    if isinstance(values.get("pictures"), str):
+        values = {**values, "pictures": _mapping(path.parent / f"{values['pictures']}.yaml")}
+    config: Training = _build(known[method], values, str(path))
+    return config
+
+
+def train(config: Training, directory: Path, workers: int = 1) -> Path:
+    """Trains into a directory, or goes on with what is there; returns the path of the best checkpoint.
+
+    The picture network of a method is trained first, beside the directory, unless that is done.
+    """
+    if isinstance(config, PictureTraining):
+        return pictures.train(config, directory, workers)
+    claim(config, directory)
+    below = directory.parent / config.pictures.name
+    if not pictures.is_trained(below):
+        pictures.train(config.pictures, below, workers)
+    claim(config.pictures, below)
+    seeing = pictures.load_pictures(config.pictures, below)
+    people = People(config, seeing, below, workers)
+    torch.manual_seed(config.seed)
+    task = MatchingTask(config, network_of(config, seeing), METHODS[config.method].objective(config), people)
+    return Trainer(task, config, directory).run()
+
+
+def network_of(config: MatchingTraining, seeing: PictureNetwork | None = None) -> MatchingNetwork:
+    """The network that a training is of, with random weights; of the picture network, too, where none is given."""
+    return METHODS[config.method].network(config.network, seeing or PictureNetwork(config.pictures.network))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; training configurations are in config/train/") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is no YAML: {error}") from error
-    if not isinstance(values, dict) or "name" not in values:
-        raise ConfigurationError(f"{path}: expected a mapping of settings with at least a name")
-    method = values.get("method", "mission")
-    if method not in METHODS:
-        raise ConfigurationError(f"{path}: there is no method {method!r}, expected one of {', '.join(METHODS)}")
-    config: Training = _build(METHODS[method], values, str(path))
-    return config
-
-
-def train(config: Training, directory: Path, workers: int = 1) -> Path:
-    """Trains into a directory, or goes on with what is there; returns the path of the best checkpoint."""
-    if isinstance(config, gait.GaitTraining):
-        return gait.train(config, directory, workers)
-    return mission.train(config, directory, workers)
-
-
-def network_of(config: Training) -> Network:
-    """The network that a training is of, with random weights."""
-    return GaitNetwork(config.network) if isinstance(config, gait.GaitTraining) else MissionNetwork(config.network)
+    if not isinstance(values, dict) or not {"name", "method"} <= set(values):
+        raise ConfigurationError(f"{path}: expected a mapping of settings with at least a name and a method")
+    return values
 
 
 def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
@@ -58,6 +112,9 @@ def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigurationError(f"{where}: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
+    required = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
+    if lacking := sorted(set(required) - set(values)):
+        raise ConfigurationError(f"{where}: {lacking[0]} is missing")
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         kind = known[key]

@@ -11,20 +11,23 @@ parameters. Everything a deployed model needs, normalisation included, is inside
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core.models.gait.configuration import GaitConfig
-from mission_core.models.gait.pose import NUM_OUTLINE, PoseNetwork
-from mission_core.models.reid.network import AttentionPooling
+from mission_core.models.matching import AttentionPooling, MatchingNetwork
+from mission_core.models.pictures.network import NUM_OUTLINE, PictureNetwork, joints_and_outline
 from mission_core.sim.cohort import PARAMETERS
 from mission_core.types import NUM_JOINTS
 
 FRAME_PERIOD = 0.1  # [s]
 SLOWEST, FASTEST = 0.7, 2.8
 """Frequencies that are looked at [1/s]: slow strides to fast steps."""
+REPETITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of which the best on validation people is taken."""
 NEIGHBOURS = 4  # frames on either side over which the camera's motion is measured
 
 
@@ -171,38 +174,25 @@ def log_ratio(first: Tensor, second: Tensor) -> Tensor:
     return 0.5 * (fit - room).sum(dim=-1)
 
 
-class GaitNetwork(nn.Module):
-    """The whole network. `encode_radar`, `encode_vision`, `merge`, `distances` are what a deployed model offers."""
+class GaitNetwork(MatchingNetwork):
+    """The whole network: what is encoded is evidence (B, 2, D), the clips of a person become one."""
 
-    sharpness: Tensor
-    unknown_logit: Tensor
     repetition: Tensor
 
-    def __init__(self, config: GaitConfig) -> None:
-        super().__init__()
+    def __init__(self, config: GaitConfig, pictures: PictureNetwork) -> None:
+        super().__init__(pictures, config.num_frames, config.num_points)
         self.config = config
         self.neighbours, self.period = NEIGHBOURS, FRAME_PERIOD
         self.histograms = PointHistograms()
         self.radar = Witness(PointHistograms.SIZE + 4, config)
-        self.pose = PoseNetwork()
         self.vision = Witness(3 * NUM_JOINTS + NUM_OUTLINE + 5, config)
         self.turn = nn.Parameter(torch.zeros(len(PARAMETERS), len(PARAMETERS)))
-        # probabilities: softmax over [-sharpness * distance of each person, unknown_logit]; calibrated after training
-        self.register_buffer("sharpness", torch.tensor(1.0))
-        self.register_buffer("unknown_logit", torch.tensor(0.0))
         # clips of a person repeat each other: n of them count as n ** (1 - repetition); calibrated after training
         self.register_buffer("repetition", torch.tensor(0.5))
 
     @torch.jit.export
     def encode_radar(self, points: Tensor, present: Tensor, frames: Tensor, motion: Tensor) -> Tensor:
-        """Evidence (B, 2, D) of radar clips.
-
-        Args:
-            points: (B, T, N, 5) as `frame_points` makes them.
-            present: (B, T, N) which points exist.
-            frames: (B, T) which frames exist.
-            motion: (B, T, 3) as `track_motion` makes it.
-        """
+        """Evidence (B, 2, D) of radar clips; see MatchingNetwork."""
         return self.radar(self.radar_features(points, present, motion), frames)
 
     @torch.jit.export
@@ -212,18 +202,14 @@ class GaitNetwork(nn.Module):
         return torch.cat([self.histograms(points, present), motion, speed], dim=-1)
 
     @torch.jit.export
-    def encode_vision(self, crops: Tensor, geometry: Tensor) -> Tensor:
-        """Evidence (B, 2, D) of camera clips: crops (B, T, H, W, 3) uint8 RGB, geometry (B, T, 4) [m], NaN unknown."""
-        batch, time = crops.shape[0], crops.shape[1]
-        joints, outlines = self.pose(crops.flatten(0, 1), geometry.flatten(0, 1))
-        features = self.vision_features(
-            joints.reshape(batch, time, 32, 3), outlines.reshape(batch, time, -1, 2), geometry
-        )
+    def encode_seen(self, seen: Tensor, geometry: Tensor) -> Tensor:
+        """Evidence (B, 2, D) of camera clips; see MatchingNetwork."""
+        features = self.vision_features(seen, geometry)
         return self.vision(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
 
     @torch.jit.export
-    def vision_features(self, joints: Tensor, outlines: Tensor, geometry: Tensor) -> Tensor:
-        """What is read of each picture (B, T, C): joints (B, T, 32, 3), outlines (B, T, BANDS, 2), geometry (B, T, 4).
+    def vision_features(self, seen: Tensor, geometry: Tensor) -> Tensor:
+        """What is read of each picture (B, T, C): joints and outline of `seen` (B, T, S), and geometry (B, T, 4).
 
         Speed over the floor comes from where the feet are; unknown geometry counts as zero, and is marked.
         """
@@ -236,31 +222,29 @@ class GaitNetwork(nn.Module):
         velocity = (metric[:, after, :2] - metric[:, before, :2]) / seconds
         speed = torch.linalg.vector_norm(velocity, dim=-1, keepdim=True)
         own = torch.cat([velocity, speed, metric[..., 2:3]], dim=-1) * known
-        return torch.cat([joints.flatten(2), outlines.flatten(2), own, known.to(metric.dtype)], dim=-1)
+        return torch.cat([joints_and_outline(seen), own, known.to(metric.dtype)], dim=-1)
 
     @torch.jit.export
-    def merge(self, evidence: Tensor, owner: Tensor, people: int) -> Tensor:
+    def merge(self, encoded: Tensor, owner: Tensor, people: int) -> Tensor:
         """Evidence (P, 2, D) about each of P people from that of their clips (K, 2, D), owner (K,) telling whose."""
-        shape = (people, evidence.shape[1], evidence.shape[2])
-        total = torch.zeros(shape, dtype=evidence.dtype, device=evidence.device)
-        total.index_add_(0, owner, evidence)
-        count = torch.bincount(owner, minlength=people).to(evidence.dtype)
+        shape = (people, encoded.shape[1], encoded.shape[2])
+        total = torch.zeros(shape, dtype=encoded.dtype, device=encoded.device)
+        total.index_add_(0, owner, encoded)
+        count = torch.bincount(owner, minlength=people).to(encoded.dtype)
         return total / count.clamp(min=1.0).pow(self.repetition).reshape(-1, 1, 1)
 
     @torch.jit.export
-    def distances(self, radar: Tensor, frames: Tensor, people: Tensor) -> Tensor:  # noqa: ARG002
-        """Negative log-likelihood ratio (Q, P) of one person against two: (Q, 2, D) and (P, 2, D).
+    def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
+        """Negative log-likelihood ratio (Q, P) of one person against two: (Q, 2, D) and (P, 2, D)."""
+        return -log_ratio(radar, entries)
 
-        All networks that match are called alike; this one needs no frames (Q, T).
-        """
-        return -log_ratio(radar, people)
-
-    @torch.jit.export
-    def probabilities(self, person_distances: Tensor) -> Tensor:
-        """Distances (Q, P) to probabilities (Q, P + 1), the last one "unknown"; see `MissionNetwork.probabilities`."""
-        people = person_distances.shape[1]
-        unknown = (self.unknown_logit + math.log(float(people))).expand(person_distances.shape[0], 1)
-        return functional.softmax(torch.cat([-self.sharpness * person_distances, unknown], dim=-1), dim=-1)
+    def fit_merging(self, score: Callable[[], float]) -> None:
+        """See MatchingNetwork: how much clips of a person repeat each other."""
+        scores = []
+        for repetition in REPETITIONS:
+            self.repetition.fill_(repetition)
+            scores.append(score())
+        self.repetition.fill_(REPETITIONS[scores.index(max(scores))])
 
     def rotation(self) -> Tensor:
         """(G, G) orthogonal: turns decorrelated parameters to those along which errors are independent."""

@@ -51,6 +51,7 @@ class ReidModel:
         num_points: N, points per radar frame.
         feature_shape: of what is stored of an enrolled clip.
         merges: the clips of a person become one entry; else the best of them counts.
+        fuses: what is compared of a clip depends on its partner.
         frame_period_ns: time between the frames of a clip.
         card: everything the card says.
     """
@@ -62,6 +63,7 @@ class ReidModel:
     num_points: int
     feature_shape: tuple[int, int]
     merges: bool
+    fuses: bool
     frame_period_ns: int
     card: Mapping[str, Any]
     network: torch.jit.ScriptModule
@@ -81,7 +83,8 @@ class ReidModel:
         try:
             reads = card["input"]
             num_frames, num_points = int(reads["num_frames"]), int(reads["num_points"])
-            snippet_frames, merges = int(reads["snippet_frames"]), bool(reads["merges_clips"])
+            snippet_frames = int(reads["snippet_frames"])
+            merges, fuses = bool(reads["merges_clips"]), bool(reads["fuses_pairs"])
             rows, columns = reads["feature_shape"]
             frame_period_ns = round(1e9 / float(reads["frame_rate_hz"]))
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -107,6 +110,7 @@ class ReidModel:
             num_points=num_points,
             feature_shape=(int(rows), int(columns)),
             merges=merges,
+            fuses=fuses,
             frame_period_ns=frame_period_ns,
             card=card,
             network=network,
@@ -159,7 +163,7 @@ class ReidModel:
         """
         if not clips or not len(entries):
             return np.zeros((len(clips), len(entries)))
-        return self._compare(self.encode_radar(clips), clips, entries)
+        return self._compare(self.encode_radar(clips), entries)
 
     @torch.inference_mode()
     def distances_over_windows(
@@ -176,12 +180,25 @@ class ReidModel:
             return np.zeros((len(clips), len(entries)))
         windows = [torch.stack([new, *old]) for new, old in zip(self.encode_radar(clips), earlier, strict=True)]
         owner = torch.repeat_interleave(torch.tensor([len(own) for own in windows]))
-        return self._compare(self.network.merge(torch.cat(windows), owner, len(clips)), clips, entries)
+        return self._compare(self.network.merge(torch.cat(windows), owner, len(clips)), entries)
 
-    def _compare(self, radar: torch.Tensor, clips: Sequence[RadarClip], entries: Float32Array) -> Float64Array:
-        frames = torch.from_numpy(np.stack([clip.frames for clip in clips]))
+    @torch.inference_mode()
+    def embed_pairs(self, clips: Sequence[RadarClip], entries: Float32Array) -> tuple[Float32Array, Float32Array]:
+        """Unit vectors (Q, E, D) of both sides of every pair, of a model that `fuses`.
+
+        Raises:
+            ModelError: this one does not.
+        """
+        if not self.fuses:
+            raise ModelError(f"model {self.name} does not fuse radar and camera clips: it has no embeddings of pairs")
+        radar = self.encode_radar(clips)
+        parts = [self.network.embed_pairs(radar, chunk) for chunk in torch.from_numpy(entries).split(CHUNK)]
+        radar_side, camera_side = (torch.cat(side, dim=1).numpy() for side in zip(*parts, strict=True))
+        return radar_side, camera_side
+
+    def _compare(self, radar: torch.Tensor, entries: Float32Array) -> Float64Array:
         chunks = torch.from_numpy(entries).split(CHUNK)
-        return torch.cat([self.network.distances(radar, frames, chunk) for chunk in chunks], dim=1).double().numpy()
+        return torch.cat([self.network.distances(radar, chunk) for chunk in chunks], dim=1).double().numpy()
 
     @torch.inference_mode()
     def probabilities(self, person_distances: Float64Array) -> Float64Array:

@@ -1,0 +1,120 @@
+"""What all networks have in common that match radar clips with camera clips."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mission_core.models.pictures.network import PictureNetwork
+
+
+def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
+    """Softmax over the last dimension where `present`; a row with nothing present stays finite."""
+    return functional.softmax(logits.masked_fill(~present, -1e4), dim=-1)
+
+
+class AttentionPooling(nn.Module):
+    """Weighted sum over a set, weights by a softmax over learned scores (Mission, equation 1)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(dim, 1)
+
+    def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Pools tokens (..., S, C) where present (..., S) to (..., C)."""
+        weights = masked_softmax(self.score(tokens).squeeze(-1), present)
+        return (weights.unsqueeze(-1) * tokens).sum(dim=-2)
+
+
+class MatchingNetwork(nn.Module):
+    """A network that tells how far a radar clip and a camera clip speak of one person.
+
+    A deployed model offers `encode_radar`, `encode_vision`, `merge`, `distances` and `probabilities`. B clips, T
+    frames, N points; what clips are encoded to is (rows, columns) of whatever the network wants, and is computed once:
+    for a query when it is asked, for an enrolled clip when it is enrolled.
+
+    Attributes:
+        pictures: reads single pictures; learnt before and frozen.
+        num_frames: T, frames of a radar clip at 10 Hz, at most.
+        num_points: N, detections kept per frame.
+    """
+
+    sharpness: Tensor
+    unknown_logit: Tensor
+
+    def __init__(self, pictures: PictureNetwork, num_frames: int, num_points: int) -> None:
+        super().__init__()
+        self.pictures = pictures.requires_grad_(False)
+        self.num_frames, self.num_points = num_frames, num_points
+        # probabilities: softmax over [-sharpness * distance of each person, unknown_logit]; calibrated after training
+        self.register_buffer("sharpness", torch.tensor(1.0))
+        self.register_buffer("unknown_logit", torch.tensor(0.0))
+
+    @torch.jit.export
+    def encode_radar(self, points: Tensor, present: Tensor, frames: Tensor, motion: Tensor) -> Tensor:
+        """Radar clips as they are compared, (B, rows, columns).
+
+        Args:
+            points: (B, T, N, 5) as `processing.frame_points` makes them.
+            present: (B, T, N) which points exist.
+            frames: (B, T) which frames exist.
+            motion: (B, T, 3) as `processing.track_motion` makes it.
+        """
+        raise NotImplementedError
+
+    @torch.jit.export
+    def encode_seen(self, seen: Tensor, geometry: Tensor) -> Tensor:
+        """Camera clips as they are compared, (B, rows, columns).
+
+        Args:
+            seen: (B, T, S) what the picture network read of each frame.
+            geometry: (B, T, 4) lateral offset, distance, height, width of the person [m], NaN where unknown.
+        """
+        raise NotImplementedError
+
+    @torch.jit.export
+    def encode_vision(self, crops: Tensor, geometry: Tensor) -> Tensor:
+        """As `encode_seen`, of crops (B, T, H, W, 3) uint8 RGB."""
+        seen = self.pictures(crops.flatten(0, 1), geometry.flatten(0, 1))
+        return self.encode_seen(seen.reshape(crops.shape[0], crops.shape[1], -1), geometry)
+
+    @torch.jit.export
+    def merge(self, encoded: Tensor, owner: Tensor, people: int) -> Tensor:  # noqa: ARG002
+        """What is compared of people: by default each clip (K, rows, columns) remains single, and the best counts.
+
+        Args:
+            encoded: (K, rows, columns) of K clips.
+            owner: (K,) whose they are, 0..people-1.
+            people: how many.
+        """
+        return encoded
+
+    @torch.jit.export
+    def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
+        """Distance (Q, E) of every radar clip (Q, rows, columns) to every entry of a gallery (E, rows, columns)."""
+        raise NotImplementedError
+
+    @torch.jit.export
+    def probabilities(self, person_distances: Tensor) -> Tensor:
+        """Distances (Q, P) of each person's best clip to probabilities (Q, P + 1), the last one "unknown".
+
+        With every enrolled person the chance grows that somebody is near by accident; the logit of "unknown" grows by
+        as much, so that its prior, one half in calibration, holds in a gallery of any size.
+        """
+        people = person_distances.shape[1]
+        unknown = (self.unknown_logit + math.log(float(people))).expand(person_distances.shape[0], 1)
+        return functional.softmax(torch.cat([-self.sharpness * person_distances, unknown], dim=-1), dim=-1)
+
+    def fit_merging(self, score: Callable[[], float]) -> None:
+        """Fits what `merge` depends on, if anything, so that the score on validation people is greatest."""
+
+
+class DualNetwork(MatchingNetwork):
+    """A matching network of which each side makes a unit vector of its own: (B, 1, D)."""
+
+    @torch.jit.export
+    def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
+        """Squared Euclidean distance (Q, E), 0..4, between unit vectors (Q, 1, D) and (E, 1, D)."""
+        return 2.0 - 2.0 * radar.flatten(1) @ entries.flatten(1).T
