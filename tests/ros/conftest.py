@@ -15,10 +15,12 @@ def model_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from mission_core.models.export import write_model
+    from mission_core.models.pictures.configuration import PictureConfig
+    from mission_core.models.pictures.network import PictureNetwork
     from mission_core.models.reid.configuration import ReidConfig
     from mission_core.models.reid.network import MissionNetwork
 
     torch.manual_seed(0)
     directory = tmp_path_factory.mktemp("model") / "random"
-    write_model(MissionNetwork(ReidConfig()), "random", directory, {})
+    write_model(MissionNetwork(ReidConfig(num_frames=20), PictureNetwork(PictureConfig())), "random", directory, {})
     return directory

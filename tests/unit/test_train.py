@@ -9,28 +9,31 @@ from mission_core.errors import ConfigurationError, ModelError
 from mission_core.models.export import export
 from mission_core.models.gait.configuration import GaitConfig
 from mission_core.models.gait.training import GaitTraining
+from mission_core.models.learning import MatchingTraining
+from mission_core.models.pictures.training import PictureTraining
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.training import MissionTraining
-from mission_core.models.training import Training, load_config, train
+from mission_core.models.training import load_config, train
 from mission_core.paths import share_directory
 from mission_core.sim.cohort import POPULATION_SEED
-from mission_core.train import Schedule, Trainer
+from mission_core.train import Trainer
 
+PICTURES = PictureTraining(name="pictures", pictures=4, steps=2, validate_every=1)
 TINY = MissionTraining(
     name="tiny",
-    network=ReidConfig(dim=16, image_features=(3, 8, 8), lstm_layers=1),
+    pictures=PICTURES,
+    network=ReidConfig(dim=16, lstm_layers=1),
     steps=4,
-    batch_people=4,
+    pairs=4,
     validate_every=2,
 )
 TINY_GAIT = GaitTraining(
     name="tiny_gait",
+    pictures=PICTURES,
     network=GaitConfig(dim=16, lines=4, swinging=2, free=2),
     crowd=2,
     pairs=4,
     singles=2,
-    pictures=4,
-    pose=Schedule(steps=2, validate_every=1),
     steps=4,
     validate_every=2,
 )
@@ -57,10 +60,10 @@ VALIDATE = Trainer._validate
 
 @pytest.mark.parametrize("config", [TINY, TINY_GAIT], ids=lambda config: config.method)
 def test_interrupted_training_ends_where_an_uninterrupted_one_does(
-    config: Training, tmp_path: Path, strangers: WalkSetConfig, monkeypatch: pytest.MonkeyPatch
+    config: MatchingTraining, tmp_path: Path, strangers: WalkSetConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(config, data=strangers)
-    train(config, tmp_path / "whole")
+    config = replace(config, data=strangers, pictures=replace(PICTURES, data=strangers))
+    train(config, tmp_path / "whole")  # and the picture network beside it, which the other run shares
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_validate", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -75,9 +78,10 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_does(
 
 
 def test_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("name: other\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("name: other\n")
     with pytest.raises(ConfigurationError, match="run with other settings"):
-        train(TINY, tmp_path)
+        train(TINY, tmp_path / "run")
 
 
 def test_shipped_configurations_are_valid_and_keep_off_the_test_cohort() -> None:
@@ -87,22 +91,26 @@ def test_shipped_configurations_are_valid_and_keep_off_the_test_cohort() -> None
         assert config.data.first_seed >= POPULATION_SEED
 
 
+GOOD = "name: x\nmethod: mission\npictures: {name: p, method: pictures}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("steps: 3", "at least a name"),
-        ("name: x\nstep: 3", "unknown key 'step'"),
-        ("name: x\nnetwork: {dims: 3}", "network: unknown key 'dims'"),
-        ("name: x\ndata: {first_seed: 5}", "below 10000 are kept for test people"),
+        ("steps: 3", "at least a name and a method"),
         ("name: [x", "is no YAML"),
-        ("name: x\nsteps: 0", "steps is 0"),
-        ("name: x\nnetwork: {num_frames: 10}", "snippets have 20"),
-        ("name: x\nmethod: magic", "no method 'magic', expected one of mission, gait"),
-        ("name: x\nmethod: gait\npose: {step: 3}", "pose: unknown key 'step'"),
-        ("name: x\nmethod: gait\ncrowd: 0", "expected both above 0, or both 0"),
-        ("name: x\nmethod: gait\nnetwork: {num_points: 65}", "data sets keep 64"),
-        ("name: x\ndata: {walks: 0}", "walks is 0"),
-        ("name: x\ndata: {validation_people: 9}", "at least twice as many"),
+        ("name: x\nmethod: magic", "no method 'magic', expected one of pictures, mission, gait"),
+        ("name: x\nmethod: gait", "pictures is missing"),
+        ("name: x\nmethod: gait\npictures: nowhere", r"nowhere\.yaml: No such file"),
+        (f"{GOOD}step: 3", "unknown key 'step'"),
+        (f"{GOOD}network: {{dims: 3}}", "network: unknown key 'dims'"),
+        (f"{GOOD}data: {{first_seed: 5}}", "below 10000 are kept for test people"),
+        (f"{GOOD}steps: 0", "steps is 0"),
+        (f"{GOOD}network: {{num_frames: 10}}", "num_frames is 10, expected 20 or more"),
+        (f"{GOOD}network: {{num_points: 65}}", "data sets keep 64"),
+        (f"{GOOD}loss: magic", "loss is 'magic', expected one of triplet"),
+        (f"{GOOD}data: {{walks: 0}}", "walks is 0"),
+        ("name: x\nmethod: pictures\npictures: 1", "pictures is 1"),
     ],
 )
 def test_wrong_configuration_is_named(text: str, message: str, tmp_path: Path) -> None:

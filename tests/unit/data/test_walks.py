@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 
 from mission_core.data.takes import CameraTake, RadarTake, TakeInfo, TakeList
-from mission_core.data.walks import MAX_POINTS, STATISTICS_SEED, WalkSetConfig, protocol, read_walks, sample_batch
+from mission_core.data.walks import MAX_POINTS, WalkSetConfig, protocol, read_walks
 from mission_core.errors import ConfigurationError
-from mission_core.models.reid.configuration import ReidConfig
-from mission_core.sim.cohort import PARAMETERS, parameter_vector, sample_person
 
 SEED = 10_000
 
@@ -85,27 +83,6 @@ def test_a_protocol_asks_with_the_middle_of_walks_and_enrols_the_middle_of_other
     assert asked.queries[1].present.sum(axis=1).tolist() == [k % 5 + 1 for k in range(5, 25)]
     assert [len(snippet.crops) for snippet in asked.snippets] == [20, 20]
     assert asked.snippets[0].crops[0, 0, 0, 0] == 15
-
-
-def test_a_batch_pairs_each_person_with_their_own_parameters() -> None:
-    takes = [radar_take(f"r{k}", 24 + k, person=SEED + k) for k in range(3)]
-    takes += [camera_take(f"c{k}", 45 + k, person=SEED + k) for k in range(3)]
-    people = read_walks(TakeList(takes))
-    batch = sample_batch(people, 3, ReidConfig(), np.random.default_rng(0))
-    assert batch.gait.shape == (3, len(PARAMETERS))
-    vectors = np.stack([parameter_vector(sample_person(STATISTICS_SEED + k)) for k in range(1_000)])
-    expected = {
-        tuple(np.round((parameter_vector(sample_person(p.seed)) - vectors.mean(0)) / vectors.std(0), 3)[:4])
-        for p in people
-    }
-    assert {tuple(np.round(row[:4].numpy().astype(float), 3)) for row in batch.gait} == expected
-    begins = batch.radar_joints[:, 0, 0, 0].numpy()  # the truth is of the very frames that are shown
-    counts = batch.present.sum(dim=2).numpy()
-    for begin, own, there in zip(begins, counts, batch.frames.numpy(), strict=True):
-        most = (begin + np.arange(20)) % 5 + 1
-        assert (own[there] <= most[there]).all()
-        assert not own[~there].any()
-    assert (np.diff(batch.camera_joints[:, :, 0, 0].numpy(), axis=1) > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from mission_core.models.gait.network import (
     log_ratio,
     soft_histogram,
 )
+from mission_core.models.pictures.configuration import PictureConfig
+from mission_core.models.pictures.network import PictureNetwork
 
 SMALL = GaitConfig(num_frames=30, num_points=8, dim=16, lines=8, swinging=2, free=3)
 CLIPS, FRAMES = 4, 20
@@ -22,7 +24,7 @@ CLIPS, FRAMES = 4, 20
 @pytest.fixture(scope="module")
 def network() -> GaitNetwork:
     torch.manual_seed(0)
-    return GaitNetwork(SMALL).eval()
+    return GaitNetwork(SMALL, PictureNetwork(PictureConfig())).eval()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import yaml
 
 from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.sets import GENERATOR_VERSION
+from mission_core.data.walks import stacked
 from mission_core.errors import ModelError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.network import MissionNetwork
@@ -15,6 +16,8 @@ from mission_core.models.reid.processing import RadarClip
 from mission_core.models.training import load_config
 from mission_core.paths import share_directory
 from mission_core.types import Snippet
+
+PARTS = ("crops", "geometry")
 
 
 def snippet(seed: int = 0, frames: int = SNIPPET_FRAMES) -> Snippet:
@@ -41,19 +44,24 @@ def test_exported_model_computes_what_the_network_does(model: ReidModel, network
     clips, snippets = [radar(0), radar(1)], [snippet(2), snippet(3), snippet(4)]
     features = np.stack([model.encode_clip(s) for s in snippets])
     with torch.inference_mode():
-        expected = network(
-            torch.from_numpy(np.stack([c.points for c in clips])),
-            torch.from_numpy(np.stack([c.present for c in clips])),
-            torch.from_numpy(np.stack([c.frames for c in clips])),
-            torch.from_numpy(np.stack([s.crops for s in snippets])),
-            torch.from_numpy(np.stack([s.geometry for s in snippets])),
-        )
+        radar_rows = network.encode_radar(*stacked(clips))
+        crops, geometry = (torch.from_numpy(np.stack([getattr(s, name) for s in snippets])) for name in PARTS)
+        entries = network.encode_vision(crops, geometry)
+        expected = network.distances(radar_rows, entries)
+        sides = network.embed_pairs(radar_rows, entries)
     np.testing.assert_allclose(model.distances(clips, features), expected.numpy(), atol=1e-5)
+    for side, found in zip(sides, model.embed_pairs(clips, features), strict=True):
+        np.testing.assert_allclose(found, side.numpy(), atol=1e-5)
+
+
+def test_a_model_that_does_not_fuse_has_no_embeddings_of_pairs(gait_model: ReidModel) -> None:
+    with pytest.raises(ModelError, match="tiny_gait does not fuse"):
+        gait_model.embed_pairs([], np.zeros((0, 2, 36), np.float32))
 
 
 def test_nothing_to_score_gives_an_empty_table(model: ReidModel) -> None:
-    assert model.distances([], np.zeros((3, 20, 16), np.float32)).shape == (0, 3)
-    assert model.distances([radar()], np.zeros((0, 20, 16), np.float32)).shape == (1, 0)
+    assert model.distances([], np.zeros((3, 20, 49), np.float32)).shape == (0, 3)
+    assert model.distances([radar()], np.zeros((0, 20, 49), np.float32)).shape == (1, 0)
 
 
 def test_snippet_of_another_length_is_refused(model: ReidModel) -> None:
@@ -86,7 +94,7 @@ def test_broken_card_is_refused(directory: Path) -> None:
         ReidModel.load(directory)
 
 
-@pytest.mark.parametrize("name", ["gait_small", "reid_small"])
+@pytest.mark.parametrize("name", ["gait_small", "mission_small"])
 def test_shipped_model_is_the_one_its_card_describes(name: str) -> None:
     """`load` compares the hash; the figures must be of this generator, and of a control that found nothing."""
     model = ReidModel.load(share_directory() / "models" / name)
