@@ -280,8 +280,9 @@ def _snapshot(arguments: argparse.Namespace, live: LiveSubscriber, supervisor: S
 
 def _scene(arguments: argparse.Namespace) -> tuple[str, ...]:
     people = arguments.people.replace(",", ", ")
+    strangers = ", ".join(person for person in arguments.people.split(",") if person not in GALLERY_IDS)
     radar = {
-        "sim": f"simulated IWR6843, {people} walk in front of it",
+        "sim": f"simulated IWR6843, {people} walk in front of it{f' ({strangers} not enrolled)' * bool(strangers)}",
         "device": "IWR6843",
         "file": f"capture {arguments.capture}",
         "replay": "recorded frames",
