@@ -1,9 +1,7 @@
 """The methods that can be trained, by name, and their settings in files."""
 
-import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import yaml
 
@@ -12,6 +10,7 @@ from mission_core.models.gait import training as gait
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.reid import training as mission
 from mission_core.models.reid.network import MissionNetwork
+from mission_core.train import from_mapping
 
 Training: TypeAlias = mission.MissionTraining | gait.GaitTraining
 Network: TypeAlias = MissionNetwork | GaitNetwork
@@ -36,8 +35,7 @@ def load_config(path: Path) -> Training:
     method = values.get("method", "mission")
     if method not in METHODS:
         raise ConfigurationError(f"{path}: there is no method {method!r}, expected one of {', '.join(METHODS)}")
-    config: Training = _build(METHODS[method], values, str(path))
-    return config
+    return from_mapping(METHODS[method], values, str(path))
 
 
 def train(config: Training, directory: Path, workers: int = 1) -> Path:
@@ -50,18 +48,3 @@ def train(config: Training, directory: Path, workers: int = 1) -> Path:
 def network_of(config: Training) -> Network:
     """The network that a training is of, with random weights."""
     return GaitNetwork(config.network) if isinstance(config, gait.GaitTraining) else MissionNetwork(config.network)
-
-
-def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """A dataclass, and those in it, from a mapping; unknown keys are errors."""
-    known = {f.name: f.type for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigurationError(f"{where}: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
-    arguments: dict[str, Any] = {}
-    for key, value in values.items():
-        kind = known[key]
-        if isinstance(value, dict) and isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            value = _build(kind, value, f"{where}: {key}")
-        arguments[key] = tuple(value) if isinstance(value, list) else value
-    return cls(**arguments)

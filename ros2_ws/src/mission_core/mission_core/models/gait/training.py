@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mission_core import distributed
 from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.walks import (
     MAX_POINTS,
@@ -93,8 +94,9 @@ class GaitTraining(Schedule):
 def train(config: GaitTraining, directory: Path, workers: int = 1) -> Path:
     """Trains both stages, or goes on where they were; returns the path of the best checkpoint."""
     claim(config, directory)
-    people, validation = load_people(config.data, workers)
-    crowd = load_crowd(config.crowd, workers) if config.crowd else []
+    with distributed.first():  # makes what is missing
+        people, validation = load_people(config.data, workers)
+        crowd = load_crowd(config.crowd, workers) if config.crowd else []
     torch.manual_seed(config.seed)
     stage = PoseTask(config.pictures, people, validation)
     found = directory / "pose" / "best.pt"
@@ -141,11 +143,12 @@ class PoseTask(Task):
         weights[POSE_JOINTS] = 1.0
         self.register_buffer("weights", weights / weights.sum(), persistent=False)
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, str]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """See Task."""
         drawn = [self._walks[index] for index in rng.integers(len(self._walks), size=self._pictures)]
         joints, outlines = self._errors([_disturbed(_picture(w, int(rng.integers(len(w.crops)))), rng) for w in drawn])
-        return joints + OUTLINE_WEIGHT * outlines, f"joints {joints:.4f} m, outline {outlines:.4f}"
+        figures = {"joint_error_m": joints.item(), "outline_error": outlines.item()}
+        return joints + OUTLINE_WEIGHT * outlines, figures
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task."""
@@ -273,7 +276,7 @@ class GaitTask(Task):
         self._queries, self._truth, self._owner = test.queries, test.truth, test.owner
         self._gallery = [self._look(snippet) for snippet in test.snippets]
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, str]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """See Task."""
         config = self._config
         chosen = rng.choice(len(self._people), min(config.pairs, len(self._people)), replace=False)
@@ -297,8 +300,8 @@ class GaitTask(Task):
         ratios = log_ratio(radar[: len(chosen)], vision)
         partner = torch.arange(len(chosen), device=device())
         matching = 0.5 * (functional.cross_entropy(ratios, partner) + functional.cross_entropy(ratios.T, partner))
-        told = f"matching {matching:.3f}, surprise radar {radar_surprise:.2f}, vision {vision_surprise:.2f}"
-        return radar_surprise + vision_surprise + matching, told
+        told = {"matching": matching, "radar_surprise": radar_surprise, "vision_surprise": vision_surprise}
+        return radar_surprise + vision_surprise + matching, {name: value.item() for name, value in told.items()}
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task."""

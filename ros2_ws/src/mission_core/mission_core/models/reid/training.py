@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mission_core import distributed
 from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.walks import (
     MAX_POINTS,
@@ -65,7 +66,8 @@ class MissionTraining(Schedule):
 def train(config: MissionTraining, directory: Path, workers: int = 1) -> Path:
     """Trains, or goes on with a training; returns the path of the best checkpoint."""
     claim(config, directory)
-    people = load_people(config.data, workers)
+    with distributed.first():  # makes what is missing
+        people = load_people(config.data, workers)
     torch.manual_seed(config.seed)
     return Trainer(MissionTask(config, *people), config, directory).run()
 
@@ -86,11 +88,16 @@ class Losses:
         pose = self.radar_pose + self.vision_pose + self.fused_pose
         return self.matching + config.pose_weight * pose + config.gait_weight * (self.radar_gait + self.vision_gait)
 
-    def __str__(self) -> str:
-        return (
-            f"matching {self.matching:.3f}, pose radar {self.radar_pose:.3f} m, vision {self.vision_pose:.3f} m, "
-            f"gait radar {self.radar_gait:.2f}, vision {self.vision_gait:.2f}"
-        )
+    def figures(self) -> dict[str, float]:
+        """To tell."""
+        return {
+            "matching": self.matching.item(),
+            "radar_pose_m": self.radar_pose.item(),
+            "vision_pose_m": self.vision_pose.item(),
+            "fused_pose_m": self.fused_pose.item(),
+            "radar_gait": self.radar_gait.item(),
+            "vision_gait": self.vision_gait.item(),
+        }
 
 
 class MissionTask(Task):
@@ -102,12 +109,12 @@ class MissionTask(Task):
         self.log_sharpness = torch.nn.Parameter(torch.tensor(math.log(10.0)))
         self._config, self._people, self._validation = config, people, validation
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, str]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """See Task."""
         config = self._config
         batch = sample_batch(self._people, config.batch_people, config.network, rng).to(device())
         losses = compute_losses(self.network, batch, self.log_sharpness)
-        return losses.total(config), str(losses)
+        return losses.total(config), losses.figures()
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task."""
