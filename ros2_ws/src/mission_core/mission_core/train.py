@@ -136,13 +136,14 @@ class Trainer:
         log.info("continuing at step %d of %d", self.step, self.schedule.steps)
 
     def _learn(self) -> None:
-        steps, from_step, began = self.schedule.steps, self.step, time.monotonic()
+        steps, from_step = self.schedule.steps, self.step
         columns = (*Progress.get_default_columns()[:-1], TextColumn("{task.fields[state]}"))
         with (
             closing(Curves(self.directory, self.step)) as curves,
             asked_to_stop() as asked,
             Progress(*columns, console=Console(quiet=distributed.rank() > 0)) as progress,
         ):
+            began = time.monotonic()
             bar = progress.add_task(self.directory.name, total=steps, completed=self.step, state="")
             while self.step < steps and not self.stopped_early:
                 figures, stop = self._train_step(asked)
