@@ -247,7 +247,7 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([*filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     command += [toy_training.__file__, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_two_processes_learn_the_mean_of_both_batches_and_stop_together(tmp_path: Path) -> None:

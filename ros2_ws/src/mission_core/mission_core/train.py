@@ -92,6 +92,7 @@ class Trainer:
     def __init__(self, task: Task, schedule: Schedule, directory: Path) -> None:
         self.schedule = schedule
         self.directory = directory
+        self.provenance = provenance(device())  # at once: the repository may change while this runs
         self.task = task.to(device())
         self.learnt = [parameter for parameter in task.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.learnt, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -206,7 +207,7 @@ class Trainer:
         return figures
 
     def _origin(self) -> dict[str, Any]:
-        return {"step": self.step, "config": _plain(self.schedule), "provenance": provenance(device())}
+        return {"step": self.step, "config": _plain(self.schedule), "provenance": self.provenance}
 
     def _save(self) -> None:
         """Saves a checkpoint to continue from."""
