@@ -1,5 +1,6 @@
 """Fixtures shared by the tests that run without ROS."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from mission_core.data.walks import WalkSetConfig
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # toy_training, which processes import too
 
 DEFINITIONS = Path(__file__).resolve().parents[2] / "ros2_ws" / "src" / "mission_msgs" / "msg"
 START_NS = 1_700_000_000_000_000_000

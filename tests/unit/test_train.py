@@ -1,8 +1,19 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import toy_training
+import yaml
+from toy_training import STANDING, Toy
 
 from mission_core.data.walks import WalkSetConfig
 from mission_core.errors import ConfigurationError, ModelError
@@ -16,7 +27,7 @@ from mission_core.models.reid.training import MissionTraining
 from mission_core.models.training import load_config, train
 from mission_core.paths import share_directory
 from mission_core.sim.cohort import POPULATION_SEED
-from mission_core.train import Trainer
+from mission_core.train import Schedule, Trainer, claim, precision
 
 PICTURES = PictureTraining(name="pictures", pictures=4, steps=2, validate_every=1)
 TINY = MissionTraining(
@@ -44,11 +55,11 @@ def _home(strangers_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_HOME", str(strangers_home))
 
 
-def interrupted(trainer: Trainer, state: str) -> str:
+def interrupted(trainer: Trainer, figures: Mapping[str, float]) -> dict[str, Any]:
     """In place of `Trainer._validate`: interrupted at the first validation, before `last.pt` is written."""
     (trainer.directory / "last.pt").mkdir(parents=True)
     try:
-        return VALIDATE(trainer, state)
+        return VALIDATE(trainer, figures)
     except IsADirectoryError:
         raise KeyboardInterrupt from None
     finally:
@@ -122,3 +133,155 @@ def test_wrong_configuration_is_named(text: str, message: str, tmp_path: Path) -
 def test_absent_configuration_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.yaml: No such file"):
         load_config(tmp_path / "nowhere.yaml")
+
+
+# --- what is common to every method, with one that takes no time -----------------------------------------------------
+
+SHORT = Schedule(steps=10, validate_every=4, learning_rate=0.1)
+
+
+def learn(directory: Path, schedule: Schedule = SHORT, **options: Any) -> Trainer:
+    torch.manual_seed(0)
+    trainer = Trainer(Toy(**{"scores": [0.1, 0.2, 0.3], **options}), schedule, directory)
+    trainer.run()
+    return trainer
+
+
+def last(directory: Path) -> dict[str, Any]:
+    return torch.load(directory / "last.pt", weights_only=True)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_asked_to_stop_saves_and_goes_on_exactly(
+    number: int, scaled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrow(*_: object, **__: object) -> tuple[Any, Any]:
+        return torch.autocast("cpu", torch.bfloat16), torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=3)
+
+    if scaled:  # what float16 needs on a GPU
+        monkeypatch.setattr("mission_core.train.precision", narrow)
+    learn(tmp_path / "whole")
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "cut", at_step=lambda step: signal.raise_signal(number) if step == 5 else None)
+    assert signal.getsignal(number) is before
+    assert last(tmp_path / "cut")["step"] == 6
+    learn(tmp_path / "cut", scores=[0.2, 0.3])
+    whole, cut = last(tmp_path / "whole"), last(tmp_path / "cut")
+    assert whole["step"] == cut["step"] == 10
+    assert whole["scaler"] == cut["scaler"]
+    assert bool(whole["scaler"]) == scaled
+    for name, values in whole["task"].items():
+        assert torch.equal(cut["task"][name], values), name
+
+
+def test_who_asks_twice_does_not_wait(tmp_path: Path) -> None:
+    def ask(step: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path, at_step=ask)
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_training_stops_when_patience_runs_out_and_stays_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    patient = replace(SHORT, steps=100, patience=2)
+    with caplog.at_level("INFO"):
+        assert learn(tmp_path, patient, scores=[0.1, 0.5, 0.4, 0.5, 0.9]).step == 16
+    assert "stopped early at step 16: 2 validations without a new best" in caplog.text
+    assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 8
+    again = learn(tmp_path, patient, scores=[])
+    assert (again.step, again.task.calls) == (16, 0)
+
+
+def test_history_and_result_say_what_was_measured_and_made_by_what(tmp_path: Path) -> None:
+    learn(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8, 10]
+    assert lines[0]["train"]["error"] > 0
+    best = torch.load(tmp_path / "best.pt", weights_only=True)
+    assert best["calibrated"]
+    assert best["config"] == yaml.safe_load((tmp_path / "config.yaml").read_text())
+    made = best["provenance"]
+    assert (made["torch_version"], made["processes"]) == (torch.__version__, 1)
+    assert made["git"] == "" or len(made["git"]) == 40
+
+
+def test_curves_hold_every_step_once_also_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def fail(step: int) -> None:
+        if step == 7:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        learn(tmp_path, at_step=fail)
+    assert last(tmp_path)["step"] == 4
+    learn(tmp_path, scores=[0.2, 0.3])
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Scalars("train/error")] == list(range(1, 11))
+    assert [event.step for event in events.Scalars("validation/validations_left")] == [4, 8, 10]
+
+
+def test_run_of_before_a_setting_existed_is_still_its_own(tmp_path: Path) -> None:
+    claim(TINY_GAIT, tmp_path)
+    path = tmp_path / "config.yaml"
+    older = yaml.safe_load(path.read_text())
+    for settings in (older, older["pictures"]):
+        del settings["patience"], settings["mixed_precision"]
+    path.write_text(yaml.safe_dump(older))
+    claim(TINY_GAIT, tmp_path)
+    path.write_text(yaml.safe_dump(older))
+    for other in (replace(TINY_GAIT, patience=1), replace(TINY_GAIT, pictures=replace(PICTURES, steps=3)), TINY):
+        with pytest.raises(ConfigurationError, match="run with other settings"):
+            claim(other, tmp_path)
+
+
+def test_precision_is_left_alone_without_a_gpu() -> None:
+    autocast, scaler = precision(torch.device("cpu"), mixed=True)
+    with autocast:
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    assert not scaler.is_enabled()
+
+
+# --- several processes -----------------------------------------------------------------------------------------------
+
+
+def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    paths = os.pathsep.join([*filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    command += [toy_training.__file__, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_two_processes_learn_the_mean_of_both_batches_and_stop_together(tmp_path: Path) -> None:
+    done = torchrun(tmp_path)
+    assert done.returncode == 0, done.stderr
+    both = [torch.load(tmp_path / f"process{rank}.pt", weights_only=True) for rank in range(2)]
+    assert [left["step"] for left in both] == [6, 6]  # the first alone validates: 0.5, 0.4, 0.3
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == done.stdout.count("validation:") == 3
+    torch.manual_seed(0)
+    alone = Toy([])
+    for rank in range(2):
+        rng = np.random.default_rng((STANDING.seed, 5, rank))
+        torch.manual_seed(int(rng.integers(2**63)))
+        (alone.loss(rng)[0] / 2).backward()
+    torch.nn.utils.clip_grad_norm_(alone.parameters(), 1.0)
+    for left in both:
+        for name, parameter in alone.named_parameters():
+            assert torch.equal(left["weights"][name], parameter.detach()), name
+            if parameter.grad is None:
+                assert left["gradients"][name] is None
+            else:
+                torch.testing.assert_close(left["gradients"][name], parameter.grad, msg=name)
+
+
+def test_process_whose_partner_dies_says_so_and_ends(tmp_path: Path) -> None:
+    done = torchrun(tmp_path, 1)
+    assert done.returncode != 0
+    assert "another process of this training ended" in done.stderr
+    assert last(tmp_path)["step"] == 2

@@ -1,4 +1,7 @@
-"""`mission train CONFIG`: trains a network on simulated people; continues where it was interrupted."""
+"""`mission train CONFIG`: trains a network on simulated people; continues where it was interrupted.
+
+On several GPUs: `torchrun --nproc-per-node N -m mission_core.cli train CONFIG`.
+"""
 
 import argparse
 from pathlib import Path
@@ -15,10 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
+    from mission_core import distributed
     from mission_core.models.training import load_config, train
 
     config = load_config(arguments.config)
     output = arguments.output or Path("runs") / config.name
-    best = train(config, output, arguments.workers)
-    print(f"best weights: {best}; export them with `mission export {output} models/{config.name}`")
+    with distributed.processes():
+        best = train(config, output, arguments.workers)
+        first = distributed.rank() == 0
+    if first:
+        print(f"best weights: {best}; export them with `mission export {output} models/{config.name}`")
     return 0

@@ -60,6 +60,7 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
         "license": "Apache-2.0",
         "limits": LIMITS,
         "training": {**_plain(dataclasses.asdict(config)), "best_step": saved["step"]},
+        "provenance": saved.get("provenance", {}),  # older runs do not say
         "validation": saved["validation"],
     }
     model = write_model(network, config.name, output, details)

@@ -1,6 +1,5 @@
 """The methods that can be trained, by name, and their settings in files."""
 
-import dataclasses
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 import yaml
 
+from mission_core import distributed
 from mission_core.errors import ConfigurationError
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.gait.training import GaitObjective, GaitTraining
@@ -20,7 +20,7 @@ from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.reid.training import MissionObjective, MissionTraining
-from mission_core.train import Trainer, claim
+from mission_core.train import Trainer, claim, from_mapping
 
 Training: TypeAlias = PictureTraining | MatchingTraining
 
@@ -66,8 +66,7 @@ def load_config(path: Path) -> Training:
         raise ConfigurationError(f"{path}: there is no method {method!r}, expected one of {', '.join(known)}")
     if isinstance(values.get("pictures"), str):
         values = {**values, "pictures": _mapping(path.parent / f"{values['pictures']}.yaml")}
-    config: Training = _build(known[method], values, str(path))
-    return config
+    return from_mapping(known[method], values, str(path))
 
 
 def train(config: Training, directory: Path, workers: int = 1) -> Path:
@@ -83,7 +82,8 @@ def train(config: Training, directory: Path, workers: int = 1) -> Path:
         pictures.train(config.pictures, below, workers)
     claim(config.pictures, below)
     seeing = pictures.load_pictures(config.pictures, below)
-    people = People(config, seeing, below, workers)
+    with distributed.first():  # makes what is missing
+        people = People(config, seeing, below, workers)
     torch.manual_seed(config.seed)
     task = MatchingTask(config, network_of(config, seeing), METHODS[config.method].objective(config), people)
     return Trainer(task, config, directory).run()
@@ -104,21 +104,3 @@ def _mapping(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not {"name", "method"} <= set(values):
         raise ConfigurationError(f"{path}: expected a mapping of settings with at least a name and a method")
     return values
-
-
-def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """A dataclass, and those in it, from a mapping; unknown keys are errors."""
-    known = {f.name: f.type for f in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigurationError(f"{where}: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(known))}")
-    required = [f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
-    if lacking := sorted(set(required) - set(values)):
-        raise ConfigurationError(f"{where}: {lacking[0]} is missing")
-    arguments: dict[str, Any] = {}
-    for key, value in values.items():
-        kind = known[key]
-        if isinstance(value, dict) and isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            value = _build(kind, value, f"{where}: {key}")
-        arguments[key] = tuple(value) if isinstance(value, list) else value
-    return cls(**arguments)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mission_core import distributed
 from mission_core.data.walks import CameraWalk, PersonWalks, WalkSetConfig, load_people, recoloured
 from mission_core.errors import ConfigurationError, ModelError
 from mission_core.losses import POSE_JOINTS
@@ -56,7 +57,8 @@ class PictureTraining(Schedule):
 def train(config: PictureTraining, directory: Path, workers: int = 1) -> Path:
     """Trains, or goes on with a training; returns the path of the best checkpoint."""
     claim(config, directory)
-    people = load_people(config.data, workers)
+    with distributed.first():  # makes what is missing
+        people = load_people(config.data, workers)
     torch.manual_seed(config.seed)
     return Trainer(PictureTask(config, *people), config, directory).run()
 
