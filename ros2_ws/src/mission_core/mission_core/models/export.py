@@ -49,6 +49,13 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
     Raises:
         ModelError: the run has no calibrated result, or the exported network differs from the trained one.
     """
+    model = write_run(run, output)
+    _write(output / CARD, {**model.card, "test": cohort_figures(model, workers)})
+    return ReidModel.load(output)
+
+
+def write_run(run: Path, output: Path) -> ReidModel:
+    """Exports the best checkpoint of a training run, untested; see `export`."""
     config = load_config(run / "config.yaml")
     if not isinstance(config, MatchingTraining):
         raise ModelError(
@@ -63,9 +70,7 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
         "provenance": saved.get("provenance", {}),  # older runs do not say
         "validation": saved["validation"],
     }
-    model = write_model(network, config.name, output, details)
-    _write(output / CARD, {**model.card, "test": cohort_figures(model, workers)})
-    return ReidModel.load(output)
+    return write_model(network, config.name, output, details)
 
 
 def write_model(network: MatchingNetwork, name: str, output: Path, details: Mapping[str, Any]) -> ReidModel:
@@ -156,6 +161,7 @@ def _card(name: str, network: MatchingNetwork, sha256: str) -> dict[str, Any]:
         "mission_version": __version__,
         "date": datetime.date.today().isoformat(),
         "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters_of_pictures": sum(p.numel() for p in network.pictures.parameters()),
         "input": {
             "num_frames": network.num_frames,
             "frame_rate_hz": SNIPPET_RATE,
