@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mission_core.evaluation import evaluate
+from mission_core.reports import report
 from rich.console import Console
 
 from mission_core.data.shards import DataSet, open_dataset
-from mission_core.evaluation import evaluate
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.training import load_config, train
 from mission_core.paths import share_directory
-from mission_core.reports import report
 
 HEADLINE = ("gait_small", "mission_small")
 """Methods that are trained with several seeds."""
@@ -122,7 +122,7 @@ def write_results(path: Path, content: dict[str, Any]) -> None:
 def table(found: list[dict[str, Any]]) -> str:
     """One row a method, in Markdown; of several seeds their mean and range."""
     rows = [
-        "| method | seeds | parameters | validation mAP | top-1, 2 s | top-5, 2 s | top-1, 5 s | top-5, 5 s | mAP, 5 s |",
+        "| method | seeds | parameters | validation mAP | 2 s: top-1 | top-5 | 5 s: top-1 | top-5 | mAP |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for method in dict.fromkeys(each["method"] for each in found):
