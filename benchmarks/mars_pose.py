@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
@@ -78,9 +77,13 @@ def main() -> None:
         claim(options.out, takes)
     except ConfigurationError as error:
         sys.exit(f"mars_pose: {error}")
-    describe(takes)
-    results = {split.name: [run(split, seed, options.out) for seed in range(options.seeds)] for split in splits}
-    report(results, splits)
+    describe(takes, options.seeds)
+    print(f"{HEAD}\n|---|---|{'---|' * 6}", flush=True)
+    *unknown, known = splits
+    results = [rows(f"{split.name} unknown", learn(split, options)) for split in unknown]
+    rows("mean of the people unknown", [result for part in results for result in part])
+    rows("people known, in time order", learn(known, options))
+    print(f"| people known, in time order | as published | – | – | – | {PUBLISHED:.2f} | – | – |\n")
 
 
 def claim(out: Path, takes: Sequence[Take]) -> None:
@@ -97,10 +100,11 @@ def claim(out: Path, takes: Sequence[Take]) -> None:
     path.write_text(text)
 
 
-def describe(takes: Sequence[Take]) -> None:
-    """Says what is there."""
-    parts = "; ".join(f"{name}: {number}" for name, number in counts(takes).items())
-    print(f"{sum(map(len, takes))} frames of {len(takes)} pieces of takes ({parts}). For research only.")
+def describe(takes: Sequence[Take], seeds: int) -> None:
+    """Says what is there and what follows."""
+    parts = ", ".join(f"{name} {number}" for name, number in counts(takes).items())
+    print(f"{sum(map(len, takes))} frames of MARS ({parts}). For research only.")
+    print(f"Errors in cm, means over frames, joints and {seeds} seed{'s' if seeds > 1 else ''}.\n")
 
 
 def counts(takes: Iterable[Take]) -> dict[str, int]:
@@ -112,6 +116,15 @@ def counts(takes: Iterable[Take]) -> dict[str, int]:
     return found
 
 
+def learn(split: Split, options: argparse.Namespace) -> list[Result]:
+    """Results of a split, seed by seed; what was learnt from and chosen goes to the error stream."""
+    results = [run(split, seed, options.out) for seed in range(options.seeds)]
+    sizes = ", ".join(str(sum(map(len, part))) for part in (split.learn, split.validation, split.test))
+    chosen = "; ".join(str(result.variant) for result in results)
+    print(f"{split.name}: {sizes} frames to learn from, choose on, test on; chosen: {chosen}", file=sys.stderr)
+    return results
+
+
 def run(split: Split, seed: int, out: Path) -> Result:
     """Chooses, learns, tests; or reads what an earlier run came to."""
     stem = f"{split.name.replace(' ', '_')}-{seed}"
@@ -120,7 +133,7 @@ def run(split: Split, seed: int, out: Path) -> Result:
         saved = json.loads(path.read_text())
         errors = {name: PoseError(**error) for name, error in saved["errors"].items()}
         return Result(Variant(**saved["variant"]), errors)
-    start, steps = time.monotonic(), CHOICE.steps * len(VARIANTS) + FINAL.steps
+    steps = CHOICE.steps * len(VARIANTS) + FINAL.steps
     known = (*split.learn, *split.validation)
     with Progress(disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task(f"{split.name}, seed {seed}", total=steps)
@@ -135,7 +148,6 @@ def run(split: Split, seed: int, out: Path) -> Result:
     torch.save(network.state_dict(), out / f"{stem}.pt")
     saved = {"variant": asdict(chosen), "errors": {name: asdict(error) for name, error in errors.items()}}
     write(path, saved)
-    print(f"{split.name}, seed {seed}: {chosen}; {time.monotonic() - start:.0f} s", flush=True)
     return Result(chosen, errors)
 
 
@@ -159,29 +171,13 @@ def write(path: Path, content: object) -> None:
     unfinished.replace(path)
 
 
-def report(results: dict[str, list[Result]], splits: Sequence[Split]) -> None:
-    """Prints the table in Markdown, and what was learnt from and chosen."""
-    *unknown, known = splits
-    seeds = len(results[known.name])
-    print(f"\nErrors in cm, means over frames, joints and {seeds} seed{'s' if seeds > 1 else ''}. For research only.\n")
-    print(f"{HEAD}\n|---|---|{'---|' * 6}")
-    for split in unknown:
-        rows(f"{split.name} unknown", results[split.name])
-    rows("mean of the people unknown", [result for split in unknown for result in results[split.name]])
-    rows("people known, in time order", results[known.name])
-    print(f"| people known, in time order | as published | – | – | – | {PUBLISHED:.2f} | – | – |\n")
-    for split in splits:
-        sizes = ", ".join(str(sum(map(len, part))) for part in (split.learn, split.validation, split.test))
-        chosen = "; ".join(str(result.variant) for result in results[split.name])
-        print(f"{split.name}: {sizes} frames to learn from, choose on and test on; chosen: {chosen}")
-
-
-def rows(fold: str, results: Sequence[Result]) -> None:
-    """Prints the mean of some results, estimate by estimate."""
+def rows(fold: str, results: list[Result]) -> list[Result]:
+    """Prints the mean of some results, estimate by estimate, in Markdown."""
     for name, title in ROWS.items():
         error = PoseError(*np.mean([astuple(result.errors[name]) for result in results], axis=0).tolist())
         values = (error.depth, error.lateral, error.height, error.axes, error.distance, error.shape)
-        print(f"| {fold} | {title} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
+        print(f"| {fold} | {title} | " + " | ".join(f"{value:.1f}" for value in values) + " |", flush=True)
+    return results
 
 
 if __name__ == "__main__":
