@@ -81,7 +81,7 @@ def test_gtrack_points_and_tracks_are_in_rep103(tmp_path):
 def write_mars(directory: Path, joint_rows: int) -> tuple[Path, Path]:
     radar, kinect = directory / "radar_data_test.csv.gz", directory / "kinect_data_test.csv.gz"
     head = "Frame #,# Obj,X,Y,Z,Doppler,Intensity,Abs Time"
-    rows = f"{head}\n7,2,0.3,2.0,0.1,0.35,8,1\n7,2,0.4,2.1,0.2,0,9,1\n8,1,-0.1,2,0,0,5,1\n"
+    rows = f"{head}\n7,2,0.3,2.0,0.1,0.35,8,1\n7,2,0.4,2.1,0.2,0,9,1\n10,1,-0.1,2,0,0,5,1\n"
     radar.write_bytes(gzip.compress(rows.encode()))
     joints = np.concatenate([np.full(25, 0.3), np.full(25, 2.0), np.full(25, 0.1)])
     lines = [",".join(["joint"] * 75), *[",".join(map(str, joints))] * joint_rows]
@@ -95,6 +95,7 @@ def test_mars_points_and_joints_share_a_frame(tmp_path):
     np.testing.assert_allclose(recording.frames[0][0, :4], [2.0, -0.3, 0.1, 0.35], rtol=1e-6)
     assert recording.joints is not None
     np.testing.assert_allclose(recording.joints[0, 11], [2.0, -0.3, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(recording.stamps, [0.0, 0.3])  # frames 7 and 10
 
 
 def test_mars_files_that_do_not_belong_together_are_refused(tmp_path):

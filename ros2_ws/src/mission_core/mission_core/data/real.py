@@ -9,7 +9,8 @@ Traps that are dealt with here, once:
   data set's notes say the right; we follow the driver. The column `range` is 256/240 of |(x, y, z)|: the driver
   multiplies the range bin by the resolution instead of the width of a bin. Its `intensity` is 10 log10 of a log
   magnitude, not a signal-to-noise ratio.
-* MARS (IWR1443, Kinect v2): x right, y forward (depth), z up. Its intensities are plain numbers of unknown unit.
+* MARS (IWR1443, Kinect v2): x right, y forward (depth), z up. Its intensities are plain numbers of unknown unit. A file
+  holds parts of several takes; frame numbers jump between them, or start anew where the radar did.
 * TI's tracker vectors: spherical, azimuth from the boresight to the right; the SNR is a ratio, not in dB. The elevation
   is 0 throughout, the sensor had no elevation antennas in use.
 * Captures of the UART are read by `mission_core.radar.capture`; `load_uart` only brings them into the same form.
@@ -42,7 +43,7 @@ class Recording:
 
     Attributes:
         name: of the recording.
-        stamps: (F,) time of each frame, from the first one [s].
+        stamps: (F,) time of each frame, from the first one [s]; it may jump between takes, in MARS also backwards.
         frames: F arrays (N, 6) float32, columns as in `Column`, sensor frame (REP-103), NaN where not recorded.
         intensities: F arrays (N,) float32 as recorded, unit unknown; empty where the recording has an SNR.
         tracks: F arrays (K, 5) of the recording's own tracker: id, x, y [m], their velocities [m/s], REP-103.
@@ -138,7 +139,7 @@ def load_mars(radar: Path, kinect: Path) -> Recording:
     points = _points(ti_to_rep103(rows[:, 2:5]), rows[:, 5])
     return Recording(
         radar.name.split(".")[0],
-        np.arange(len(first)) * MARS_PERIOD,
+        (rows[first, 0] - rows[0, 0]) * MARS_PERIOD,
         tuple(np.split(points, first[1:])),
         tuple(np.split(rows[:, 6].astype(np.float32), first[1:])),
         joints=ti_to_rep103(joints.reshape(-1, 3, KINECT_V2_JOINTS).transpose(0, 2, 1)).astype(np.float32),
