@@ -11,6 +11,8 @@ import torch
 import yaml
 
 from mission_core.errors import ConfigurationError
+from mission_core.models.baselines.network import TwoBranchNetwork
+from mission_core.models.baselines.training import DualObjective, DualTraining
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.gait.training import GaitObjective, GaitTraining
 from mission_core.models.learning import MatchingTask, MatchingTraining, Objective, People
@@ -44,6 +46,7 @@ METHODS: Mapping[str, Method] = types.MappingProxyType(
     {
         "mission": Method(MissionTraining, MissionNetwork, MissionObjective),
         "gait": Method(GaitTraining, GaitNetwork, GaitObjective),
+        "dual": Method(DualTraining, TwoBranchNetwork, DualObjective),
     }
 )
 
