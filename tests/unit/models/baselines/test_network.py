@@ -76,7 +76,6 @@ def test_unknown_geometry_counts_as_one_thing(network: TwoBranchNetwork, camera:
 def test_gradients_reach_every_parameter(
     network: TwoBranchNetwork, radar: dict[str, Tensor], camera: dict[str, Tensor]
 ) -> None:
-    network.train()
     network.distances(network.encode_radar(**radar), network.encode_seen(**camera)).diagonal().sum().backward()
     lacking = [
         name

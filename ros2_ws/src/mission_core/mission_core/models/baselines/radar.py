@@ -116,11 +116,15 @@ class EdgeConv(nn.Module):
     def forward(self, features: Tensor, present: Tensor) -> Tensor:
         """Features (F, N, C), present (F, N) to (F, N, outputs), 0 for points that are absent."""
         nearest = self.nearest(features.detach(), present)  # (F, N, k)
-        frames, points = present.shape
-        first = (torch.arange(frames, device=features.device) * points).reshape(-1, 1, 1)
         told = self.other(features)
-        offered = told.masked_fill(~present.unsqueeze(-1), float("-inf")).flatten(0, 1)
-        largest = offered.index_select(0, (nearest + first).flatten()).unflatten(0, nearest.shape).amax(dim=2)
+        offered = told.masked_fill(~present.unsqueeze(-1), float("-inf"))
+        with (
+            torch.no_grad()
+        ):  # which neighbour has the largest; to go back through all of them would take twice as long
+            first = (torch.arange(len(present), device=features.device) * present.shape[1]).reshape(-1, 1, 1)
+            around = offered.flatten(0, 1).index_select(0, (nearest + first).flatten()).unflatten(0, nearest.shape)
+            winner = nearest.gather(2, around.argmax(dim=2))  # (F, N, outputs)
+        largest = offered.gather(1, winner)
         mixed = functional.relu(self.own(features) - told + largest)
         return self.norm(mixed).masked_fill(~present.unsqueeze(-1), 0.0)
 
