@@ -1,4 +1,6 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,12 +13,14 @@ from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.walks import RadarWalk
 from mission_core.errors import ConfigurationError
 from mission_core.losses import POSE_JOINTS
+from mission_core.models import training
 from mission_core.models.baselines.configuration import POSE, PoseConfig
 from mission_core.models.baselines.pose_network import AnchorBranch, CameraPose, RadarPose, pose_network
 from mission_core.models.baselines.pose_training import PoseObjective, PoseTask, PoseTraining
 from mission_core.models.learning import Batch, Looked
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
+from mission_core.models.training import train
 
 SMALL = PoseConfig(kind="mmmesh", num_frames=30, num_points=9, dim=16, lstm_layers=1)
 CONFIG = PoseTraining(name="tiny", network=SMALL, pictures=PictureTraining(name="tiny_pictures"), pairs=3)
@@ -137,6 +141,22 @@ def test_validation_is_the_mean_distance_of_the_joints(
     assert figures["mean_pose_error_cm"] == pytest.approx(100 * mean, abs=0.01)
     assert score == pytest.approx(-figures["average_joint_error_cm"] / 100, abs=1e-4)
     assert figures["average_joint_error_cm"] != figures["mean_pose_error_cm"]
+
+
+def test_training_ends_with_the_best_network_and_its_figures(
+    pictures: PictureNetwork, batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people: Any = FewPeople(batch.seen.shape[-1])
+    people.draw = lambda *_: batch
+    monkeypatch.setattr(training, "People", lambda *_: people)
+    monkeypatch.setattr(training.pictures, "is_trained", lambda _: True)
+    monkeypatch.setattr(training.pictures, "load_pictures", lambda *_: pictures)
+    best = train(replace(CONFIG, steps=2, validate_every=1), tmp_path / "tiny")
+    assert torch.load(best, weights_only=True)["calibrated"]
+    history = [json.loads(line) for line in (tmp_path / "tiny" / "history.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in history] == [1, 2]
+    assert all(0 < line["average_joint_error_cm"] < 1000 for line in history)
+    assert (tmp_path / "tiny_pictures").is_dir()
 
 
 def test_wrong_settings_are_named() -> None:

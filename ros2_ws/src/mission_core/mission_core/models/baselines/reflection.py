@@ -16,6 +16,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.camera.skeleton import Joint
@@ -72,7 +73,8 @@ class Reflections(nn.Module):
         capsules = _capsules()
         self.register_buffer("first", torch.tensor([int(first) for first, _, _ in capsules]), persistent=False)
         self.register_buffer("last", torch.tensor([int(last) for _, last, _ in capsules]), persistent=False)
-        self.register_buffer("radius", torch.tensor([radius for _, _, radius in capsules]), persistent=False)
+        radius = torch.tensor([[radius] for _, _, radius in capsules]).repeat_interleave(STATIONS, dim=0)
+        self.register_buffer("radius", radius, persistent=False)  # (S, 1)
         self.register_buffer("along", (torch.arange(STATIONS) + 0.5) / STATIONS, persistent=False)
         self.register_buffer("turn", torch.tensor([math.radians(turn) for turn in TURNS]), persistent=False)
         self.height = RADAR_MOUNT.height  # [m]
@@ -91,34 +93,54 @@ class Reflections(nn.Module):
             `processing.track_motion` has it.
         """
         motion = self.motion(geometry)
-        bones = joints[:, :, self.last] - joints[:, :, self.first]  # (B, T, bones, 3)
-        length = torch.linalg.vector_norm(bones, dim=-1, keepdim=True).clamp(min=1e-3)
-        steps = self.along.unsqueeze(-1)
-        axis = (joints[:, :, self.first].unsqueeze(-2) + bones.unsqueeze(-2) * steps).flatten(2, 3)  # (B, T, S, 3)
-        direction = (bones / length).repeat_interleave(len(self.along), dim=2)
-        radius = (length * self.radius.unsqueeze(-1)).repeat_interleave(len(self.along), dim=2)
-        area = radius * length.repeat_interleave(len(self.along), dim=2) / len(self.along)  # (B, T, S, 1)
-
-        away = torch.stack([motion[..., 2], torch.zeros_like(motion[..., 2]), torch.zeros_like(motion[..., 2])], dim=-1)
-        up = torch.zeros_like(away)
-        up[..., 2] = self.height
-        ray = axis + (away - up).unsqueeze(-2)  # from the sensor to the station
-        ray = ray / torch.linalg.vector_norm(ray, dim=-1, keepdim=True)
-        velocity = self.velocity(axis)
-        velocity = torch.cat([velocity[..., :2] + motion[..., :2].unsqueeze(-2), velocity[..., 2:]], dim=-1)
-        radial = (velocity * ray).sum(dim=-1, keepdim=True)  # (B, T, S, 1) [m/s]
-
-        facing = (ray * direction).sum(dim=-1, keepdim=True) * direction - ray  # towards the sensor, across the bone
-        cosine = torch.linalg.vector_norm(facing, dim=-1, keepdim=True)  # of the angle at which it is met
-        facing = facing / cosine.clamp(min=1e-6)
-        across = torch.linalg.cross(direction, facing)
-        cos, sin = self.turn.cos().reshape(-1, 1), self.turn.sin().reshape(-1, 1)
-        normal = facing.unsqueeze(-2) * cos + across.unsqueeze(-2) * sin  # (B, T, S, turns, 3)
+        axis, direction, length = self.stations(joints)
+        ray = self.rays(axis, motion[..., 2])
+        whole = functional.pad(motion[..., :2], [0, 1]).unsqueeze(-2)  # velocity of the body (B, T, 1, 3)
+        radial = ((self.velocity(axis) + whole) * ray).sum(dim=-1, keepdim=True)  # (B, T, S, 1)
+        normal, cosine = self.facing(direction, ray)  # (B, T, S, turns, ...)
+        radius = length * self.radius  # (B, T, S, 1)
+        area = (radius * length / len(self.along)).unsqueeze(-2)
+        strength = self.level + 10.0 * ((area / self.patch).log10() + self.exponent * cosine.log10())
         places = axis.unsqueeze(-2) + radius.unsqueeze(-2) * normal
-        met = (cosine.unsqueeze(-2) * cos).clamp(min=1e-3)
-        strength = self.level + 10.0 * ((area / self.patch).unsqueeze(-2).log10() + self.exponent * met.log10())
         points = torch.cat([places, strength, radial.unsqueeze(-2).expand_as(strength)], dim=-1).flatten(2, 3)
         return points, points[..., 3] > self.faintest, motion
+
+    def stations(self, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Places on bones between joints (B, T, 32, 3), direction (B, T, S, 3) and length (B, T, S, 1) of each bone."""
+        first = joints[:, :, self.first]
+        bones = joints[:, :, self.last] - first  # (B, T, bones, 3)
+        places = first.unsqueeze(-2) + bones.unsqueeze(-2) * self.along.unsqueeze(-1)
+        length = torch.linalg.vector_norm(bones, dim=-1, keepdim=True).clamp(min=1e-3)
+        each = len(self.along)
+        return (
+            places.flatten(2, 3),
+            (bones / length).repeat_interleave(each, dim=2),
+            length.repeat_interleave(each, dim=2),
+        )
+
+    def rays(self, places: Tensor, distance: Tensor) -> Tensor:
+        """Directions (B, T, S, 3) from a sensor at a distance (B, T) from the body to places (B, T, S, 3)."""
+        height = torch.full_like(distance, self.height)
+        sensor = torch.stack([-distance, torch.zeros_like(distance), height], dim=-1).unsqueeze(-2)
+        return functional.normalize(places - sensor, dim=-1)
+
+    def facing(self, direction: Tensor, ray: Tensor) -> tuple[Tensor, Tensor]:
+        """What of the surface around bones faces the sensor.
+
+        Args:
+            direction: (B, T, S, 3) of the bones.
+            ray: (B, T, S, 3) direction from the sensor.
+
+        Returns:
+            Normals (B, T, S, turns, 3), and cosines (B, T, S, turns, 1) of the angles at which they are met.
+        """
+        facing = (ray * direction).sum(dim=-1, keepdim=True) * direction - ray  # towards the sensor, across the bone
+        met = torch.linalg.vector_norm(facing, dim=-1, keepdim=True)
+        facing = facing / met.clamp(min=1e-6)
+        across = torch.linalg.cross(direction, facing)
+        cos, sin = self.turn.cos().unsqueeze(-1), self.turn.sin().unsqueeze(-1)
+        normal = facing.unsqueeze(-2) * cos + across.unsqueeze(-2) * sin
+        return normal, (met.unsqueeze(-2) * cos).clamp(min=1e-3)
 
     def velocity(self, places: Tensor) -> Tensor:
         """Velocity of places (B, T, S, 3) [m/s] from one frame before to one frame after."""
@@ -156,11 +178,11 @@ class ReflectionBranch(nn.Module):
         self.box = MetricBox()
         self.told = nn.Linear(3 + MetricBox.SIZE, dim)
         self.pool = AttentionPooling(dim)
-        self.joints = NUM_JOINTS
+        self.num_joints = NUM_JOINTS
 
     def forward(self, seen: Tensor, geometry: Tensor) -> Tensor:
         """Seen (B, T, S), geometry (B, T, 4) to (B, D)."""
-        joints = joints_and_outline(seen)[..., : 3 * self.joints].unflatten(-1, (self.joints, 3))
+        joints = joints_and_outline(seen)[..., : 3 * self.num_joints].unflatten(-1, (self.num_joints, 3))
         points, present, motion = self.reflections(joints, geometry)
         tokens = self.points(points, present) + self.told(torch.cat([motion, self.box(geometry)], dim=-1))
         return self.pool(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
