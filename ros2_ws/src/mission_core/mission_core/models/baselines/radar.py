@@ -118,9 +118,7 @@ class EdgeConv(nn.Module):
         nearest = self.nearest(features.detach(), present)  # (F, N, k)
         told = self.other(features)
         offered = told.masked_fill(~present.unsqueeze(-1), float("-inf"))
-        with (
-            torch.no_grad()
-        ):  # which neighbour has the largest; to go back through all of them would take twice as long
+        with torch.no_grad():  # which neighbour has the largest: going back through all of them takes twice as long
             first = (torch.arange(len(present), device=features.device) * present.shape[1]).reshape(-1, 1, 1)
             around = offered.flatten(0, 1).index_select(0, (nearest + first).flatten()).unflatten(0, nearest.shape)
             winner = nearest.gather(2, around.argmax(dim=2))  # (F, N, outputs)
