@@ -121,7 +121,7 @@ class EdgeConv(nn.Module):
         with torch.no_grad():  # which neighbour has the largest: going back through all of them takes twice as long
             first = (torch.arange(len(present), device=features.device) * present.shape[1]).reshape(-1, 1, 1)
             around = offered.flatten(0, 1).index_select(0, (nearest + first).flatten()).unflatten(0, nearest.shape)
-            winner = nearest.gather(2, around.argmax(dim=2))  # (F, N, outputs)
+            winner = nearest.gather(2, around.max(dim=2).indices)  # (F, N, outputs)
         largest = offered.gather(1, winner)
         mixed = functional.relu(self.own(features) - told + largest)
         return self.norm(mixed).masked_fill(~present.unsqueeze(-1), 0.0)
