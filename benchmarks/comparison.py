@@ -24,6 +24,7 @@ from mission_core.reports import report
 from rich.console import Console
 
 from mission_core.data.shards import DataSet, open_dataset
+from mission_core.models.baselines.pose_training import PoseTraining
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.reid.model import ReidModel
@@ -72,7 +73,11 @@ def configurations(wanted: Sequence[str]) -> dict[str, MatchingTraining]:
     if unknown := sorted(set(wanted) - set(paths)):
         raise SystemExit(f"there is no configuration {unknown[0]!r}, expected one of {', '.join(paths)}")
     loaded = {name: load_config(path) for name, path in paths.items() if not wanted or name in wanted}
-    return {name: config for name, config in loaded.items() if isinstance(config, MatchingTraining)}
+    return {
+        name: config
+        for name, config in loaded.items()
+        if isinstance(config, MatchingTraining) and not isinstance(config, PoseTraining)
+    }
 
 
 def jobs_of(configs: dict[str, MatchingTraining], seeds: int) -> Iterator[MatchingTraining]:

@@ -96,7 +96,7 @@ def test_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
 
 
 def test_shipped_configurations_are_valid_and_keep_off_the_test_cohort() -> None:
-    for path in (share_directory() / "config" / "train").glob("*.yaml"):
+    for path in (share_directory() / "config" / "train").rglob("*.yaml"):
         config = load_config(path)
         assert config.name == path.stem
         assert config.data.first_seed >= POPULATION_SEED

@@ -124,6 +124,8 @@ def _trained(run: Path, config: MatchingTraining) -> tuple[MatchingNetwork, dict
     if not saved.get("calibrated"):
         raise ModelError(f"{path} is not calibrated: the training was interrupted; run `mission train` again to end it")
     network = network_of(config)
+    if not isinstance(network, MatchingNetwork):
+        raise ModelError(f"{run} is a run of a network that tells joints and matches nobody: no model")
     restore(network, saved["network"], path)
     return network, saved
 

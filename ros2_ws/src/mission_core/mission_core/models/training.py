@@ -8,42 +8,50 @@ from typing import Any, TypeAlias
 
 import torch
 import yaml
+from torch import nn
 
 from mission_core import distributed
 from mission_core.errors import ConfigurationError
+from mission_core.models.baselines.network import TwoBranchNetwork
+from mission_core.models.baselines.pose_network import pose_network
+from mission_core.models.baselines.pose_training import PoseObjective, PoseTask, PoseTraining
+from mission_core.models.baselines.training import DualObjective, DualTraining
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.gait.training import GaitObjective, GaitTraining
 from mission_core.models.learning import MatchingTask, MatchingTraining, Objective, People
-from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures import training as pictures
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.reid.training import MissionObjective, MissionTraining
-from mission_core.train import Trainer, claim, from_mapping
+from mission_core.train import Task, Trainer, claim, from_mapping
 
 Training: TypeAlias = PictureTraining | MatchingTraining
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to match.
+    """A way to match, or something to compare with.
 
     Attributes:
         training: its settings.
         network: makes the network.
         objective: makes what is minimised.
+        task: makes of both, with people, what is trained.
     """
 
     training: type[MatchingTraining]
-    network: Callable[[Any, PictureNetwork], MatchingNetwork]
+    network: Callable[[Any, PictureNetwork], nn.Module]
     objective: Callable[[Any], Objective]
+    task: Callable[[Any, Any, Objective, People], Task] = MatchingTask
 
 
 METHODS: Mapping[str, Method] = types.MappingProxyType(
     {
         "mission": Method(MissionTraining, MissionNetwork, MissionObjective),
         "gait": Method(GaitTraining, GaitNetwork, GaitObjective),
+        "dual": Method(DualTraining, TwoBranchNetwork, DualObjective),
+        "pose": Method(PoseTraining, pose_network, PoseObjective, PoseTask),
     }
 )
 
@@ -85,11 +93,12 @@ def train(config: Training, directory: Path, workers: int = 1) -> Path:
     with distributed.first():  # makes what is missing
         people = People(config, seeing, below, workers)
     torch.manual_seed(config.seed)
-    task = MatchingTask(config, network_of(config, seeing), METHODS[config.method].objective(config), people)
+    method = METHODS[config.method]
+    task = method.task(config, network_of(config, seeing), method.objective(config), people)
     return Trainer(task, config, directory).run()
 
 
-def network_of(config: MatchingTraining, seeing: PictureNetwork | None = None) -> MatchingNetwork:
+def network_of(config: MatchingTraining, seeing: PictureNetwork | None = None) -> nn.Module:
     """The network that a training is of, with random weights; of the picture network, too, where none is given."""
     return METHODS[config.method].network(config.network, seeing or PictureNetwork(config.pictures.network))
 

@@ -1,0 +1,1 @@
+"""What the Mission paper compares itself with, restated on the same data, batches and frozen picture network."""
