@@ -175,6 +175,26 @@ def _camera_walk(take: CameraTake) -> list[CameraWalk]:
     return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])]
 
 
+def walk_before_radar(take: RadarTake) -> RadarWalk | None:
+    """A take of the radar as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_radar_walk(take)), None)
+
+
+def walk_before_camera(take: CameraTake) -> CameraWalk | None:
+    """A take of the camera as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_camera_walk(take)), None)
+
+
+def middle_clip(walk: RadarWalk, length: int, num_frames: int, num_points: int) -> RadarClip:
+    """The query that a walk gives: `length` frames in its middle, or all of it, padded to `num_frames`."""
+    return walk.clip(_middle(walk.points, length), length, num_frames, num_points)
+
+
+def middle_snippet(walk: CameraWalk) -> Snippet:
+    """The clip that is enrolled of a walk: SNIPPET_FRAMES in its middle."""
+    return walk.snippet(_middle(walk.crops, SNIPPET_FRAMES))
+
+
 # --- batches ------------------------------------------------------------------------------------------------------
 
 
@@ -306,12 +326,8 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
         length: frames of a query, by default T; shorter ones are padded.
     """
     length = length or num_frames
-    queries = [
-        (w.clip(_middle(w.points, length), length, num_frames, num_points), i)
-        for i, p in enumerate(people)
-        for w in p.radar
-    ]
-    enrolled = [(w.snippet(_middle(w.crops, SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
+    queries = [(middle_clip(w, length, num_frames, num_points), i) for i, p in enumerate(people) for w in p.radar]
+    enrolled = [(middle_snippet(w), i) for i, p in enumerate(people) for w in p.camera]
     return Protocol(
         tuple(clip for clip, _ in queries),
         np.array([i for _, i in queries]),
