@@ -90,6 +90,7 @@ class Reader:
 
     error: float = 0.0
     name = "reader"
+    sha256 = "ab" * 32
     num_frames = 20
     num_points = 8
     snippet_frames = SNIPPET

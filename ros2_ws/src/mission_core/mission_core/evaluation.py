@@ -1,5 +1,6 @@
 """The evaluation of a model on a data set: a protocol's conditions, and what belongs beside them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,15 @@ from rich.progress import track
 from mission_core import protocols
 from mission_core.as_released import Released, as_released, embedder
 from mission_core.confusions import Confusions, confusions
-from mission_core.data.takes import TakeSet
+from mission_core.data.takes import TakeInfo, TakeSet
 from mission_core.encoding import Clips
+from mission_core.errors import ConfigurationError
 from mission_core.evidence import Watched, over_time
 from mission_core.models.reid.model import ReidModel
 from mission_core.openset import OpenSet, open_set
 from mission_core.outcomes import Outcome, evaluate_condition, queries_of
 from mission_core.shortcut import Floor, shortcut_floor
+from mission_core.sim.cohort import POPULATION_SEED
 
 WITH_FLOOR = ("closed",)
 """Protocols beside which the shortcut floor is told: those with training walks of the people who are asked for."""
@@ -61,6 +64,7 @@ def evaluate(
     Raises:
         ConfigurationError: the data set or the model does not allow the protocol.
     """
+    require_test_people(takes.infos)
     conditions = protocols.conditions(protocol, protocols.Given(takes.infos, seed, model.num_frames))
     clips = Clips(takes, model)
     if protocol == "as-released":
@@ -82,6 +86,20 @@ def evaluate(
         open_set=open_set(first.identification, model.probabilities, seed) if protocol == "open-set" else None,
         watched=tuple(over_time(clips, first, seed)) if protocol == "open-set" else (),
     )
+
+
+def require_test_people(infos: Iterable[TakeInfo]) -> None:
+    """Makes sure that nobody is evaluated on of whom models learn.
+
+    Raises:
+        ConfigurationError: somebody is of the population of simulated people.
+    """
+    taught = {i.person_id for i in infos if i.person_seed >= POPULATION_SEED and i.route != "captured"}
+    if taught:
+        raise ConfigurationError(
+            f"{len(taught)} people of the data set ({', '.join(sorted(taught)[:3])}) are of the population that models "
+            "learn from: evaluate on other people, for example on walkers58"
+        )
 
 
 def _confusions(outcome: Outcome, takes: TakeSet) -> Confusions | None:

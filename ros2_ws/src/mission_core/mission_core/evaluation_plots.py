@@ -71,15 +71,17 @@ def _stature(content: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
 
 def plot_cmc(axes: Axes, conditions: Sequence[Mapping[str, Any]]) -> None:
     """Cumulative matching characteristics with 95 % intervals, and what chance and the control give."""
-    for number, condition in enumerate(conditions[:MAX_CURVES]):
+    shown = conditions[:MAX_CURVES]
+    for condition in shown:
         ranks, values, low, high = _band(condition["cmc"])
         (line,) = axes.plot(ranks, values, "o-", label=condition["condition"], markersize=4)
-        axes.fill_between(ranks, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-        if number == 0:
-            axes.plot(ranks, [100 * c for c in condition["chance"]["cmc"].values()], ":", color="0.4", label="chance")
-            if condition["null_modality_control"] is not None:
-                _, control, *_ = _band(condition["null_modality_control"]["cmc"])
-                axes.plot(ranks, control, "--", color="0.4", label="radar of somebody else")
+        axes.fill_between(ranks, low, high, color=line.get_color(), alpha=0.2 / len(shown), linewidth=0)
+    first, several = shown[0], f" ({shown[0]['condition']})" if len(shown) > 1 else ""
+    ranks = [int(k) for k in first["chance"]["cmc"]]
+    axes.plot(ranks, [100 * c for c in first["chance"]["cmc"].values()], ":", color="0.4", label=f"chance{several}")
+    if first["null_modality_control"] is not None:
+        _, control, *_ = _band(first["null_modality_control"]["cmc"])
+        axes.plot(ranks, control, "--", color="0.4", label=f"radar of somebody else{several}")
     axes.set(xlabel="rank", ylabel="true person among the first [%]", ylim=(0, 101), xticks=range(1, 11))
     _finish(axes)
 

@@ -58,16 +58,21 @@ def statistics(take: RadarTake) -> Float64Array:
 
 
 def nearest_centroid(learnt: Float64Array, owner: NDArray[np.int64], asked: Float64Array) -> Float64Array:
-    """Distances (Q, P) of statistics (Q, S) to the means of each person's (N, S), in deviations of all of these.
+    """Distances (Q, P) of statistics (Q, S) to the means of each person's (N, S).
+
+    The unit of each statistic is its deviation from take to take of one person; where everybody has one take only, its
+    deviation over all takes.
 
     Args:
         learnt: (N, S) of the training takes.
         owner: (N,) whose they are, 0..P-1.
         asked: (Q, S).
     """
-    spread = learnt.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
     centroids = np.stack([learnt[owner == person].mean(axis=0) for person in range(owner.max() + 1)])
+    spread, repeated = learnt.std(axis=0), len(learnt) - len(centroids)
+    within = np.sqrt(np.square(learnt - centroids[owner]).sum(axis=0) / repeated) if repeated else spread
+    scale = np.maximum(within, 1e-3 * spread)  # of a statistic that never changes with a person, too
+    scale = np.where(scale > 0, scale, 1.0)
     return cdist(asked / scale, centroids / scale)
 
 

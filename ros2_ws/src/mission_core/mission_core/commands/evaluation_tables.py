@@ -14,8 +14,10 @@ def show(content: dict[str, Any], console: Console | None = None) -> None:
     console = console or Console()
     data, model = content["dataset"], content["model"]
     console.print(
-        f"[bold]{content['protocol']}[/bold]: {model['name']} ({model['sha256'][:8]}) on {data['directory']}, seed "
-        f"{content['seed']}"
+        f"{content['protocol']}: {model['name']} ({model['sha256'][:8]}) on {data['directory']}, seed "
+        f"{content['seed']}",
+        style="bold",
+        markup=False,
     )
     if released := content.get("as_released"):
         _show_released(console, content["warning"], released)
@@ -81,7 +83,7 @@ def _tell(console: Console, condition: dict[str, Any]) -> None:
 def _errors(conditions: Iterable[dict[str, Any]]) -> Table:
     title = "wrong first places: how far the chosen person is from the true one (in brackets: anybody else)"
     table = Table(title=title)
-    columns = ("stature [cm]", "cadence [1/s]", "all parameters [deviations]", "more like than [%]")
+    columns = ("stature, cm", "cadence, 1/s", "all parameters, deviations", "more like than, %")
     for column in ("condition", "wrong", *columns, "most often confused"):
         table.add_column(column)
     for condition in conditions:
@@ -101,7 +103,7 @@ def _errors(conditions: Iterable[dict[str, Any]]) -> Table:
 
 
 def _floor(floor: dict[str, Any]) -> Table:
-    title = f"shortcut floor [%]: radar to radar, nearest centroid of {floor['training_takes']} training takes, no gait"
+    title = f"shortcut floor, percent: radar to radar, nearest centroid of {floor['training_takes']} takes, no gait"
     table = Table(title=title)
     for column in ("statistics", "top-1", "top-5"):
         table.add_column(column)
