@@ -7,7 +7,7 @@ from sample_walkers import Listmaker, Merging, Reader, WalkMatcher, camera_take_
 from mission_core.data.takes import TakeList
 from mission_core.encoding import Clips
 from mission_core.errors import ConfigurationError
-from mission_core.outcomes import Outcome, evaluate_condition
+from mission_core.outcomes import Outcome, evaluate_condition, pooled
 from mission_core.protocols import Condition, Given, conditions
 
 
@@ -100,3 +100,15 @@ def test_each_camera_take_is_encoded_once() -> None:
     takes = walkers(people=4, walks=8)
     outcomes(Counting(), takes, "records")
     assert Counting.encoded <= sum(i.sensor == "camera" for i in takes.infos)
+
+
+def test_folds_are_pooled_where_the_same_people_are_enrolled() -> None:
+    one, other = outcomes(Reader(error=2.0), walkers(walks=2, shared=True), "walks")
+    both = pooled("both", [one, other])
+    assert both is not None
+    assert both.identification.top(1).value == pytest.approx(
+        (one.identification.top(1).value + other.identification.top(1).value) / 2
+    )
+    assert len(both.asked) == 24
+    fewer = outcomes(Reader(), walkers(people=5, walks=2, shared=True), "walks")[0]
+    assert pooled("both", [one, fewer]) is None

@@ -114,8 +114,9 @@ def test_walks_of_both_sensors_are_asked_in_both_directions() -> None:
     assert {i.split("-")[1] for i in one.galleries[0]} == {"0"}
     assert {i.split("-")[1] for i in other.query} == {"0"}
     both = [replace(info, walk_id=info.walk_id.replace("radar", "x").replace("camera", "x")) for info in COHORT]
-    with pytest.raises(ConfigurationError, match="use the split `walks`"):
-        of("unseen", both)
+    for name in ("unseen", "closed", "radar-angle"):
+        with pytest.raises(ConfigurationError, match="both saw the same ones: use the protocol walks"):
+            of(name, both)
 
 
 def test_a_protocol_that_does_not_exist_is_named_with_those_that_do() -> None:

@@ -110,7 +110,18 @@ def test_a_model_and_a_data_set_that_are_not_there_are_told(
 def test_a_protocol_that_the_data_does_not_allow_names_the_remedy(evaluate: Any) -> None:
     status, out, err = evaluate("unseen", data="shared")
     assert (status, out) == (1, "")
-    assert "use the split `walks`" in err
+    assert "use the protocol walks" in err
+
+
+def test_both_folds_are_told_together(evaluate: Any) -> None:
+    content = json.loads(evaluate("walks", "--json", data="shared")[1])
+    assert [c["condition"] for c in content["conditions"]] == ["fold 1", "fold 2", "both folds"]
+    assert content["conditions"][2]["queries"] == 24
+
+
+def test_a_bag_is_still_evaluated(recorded_room: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", str(recorded_room.path)]) == 1
+    assert "name the gallery with --gallery" in capsys.readouterr().err
 
 
 def test_a_protocol_that_the_model_does_not_allow_names_the_remedy(evaluate: Any) -> None:

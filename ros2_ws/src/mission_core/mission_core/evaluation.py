@@ -16,7 +16,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.evidence import Watched, over_time
 from mission_core.models.reid.model import ReidModel
 from mission_core.openset import OpenSet, open_set
-from mission_core.outcomes import Outcome, evaluate_condition, queries_of
+from mission_core.outcomes import Outcome, evaluate_condition, pooled, queries_of
 from mission_core.shortcut import Floor, shortcut_floor
 from mission_core.sim.cohort import POPULATION_SEED
 
@@ -78,6 +78,8 @@ def evaluate(
         for condition in track(conditions, "ranking", console=get_console(), disable=len(conditions) < 2)
     ]
     first = outcomes[0]
+    if protocol == "walks" and (both := pooled("both folds", outcomes)) is not None:
+        outcomes.append(both)
     return Evaluation(
         protocol=protocol,
         outcomes=tuple(outcomes),

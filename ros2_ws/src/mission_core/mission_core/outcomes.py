@@ -108,6 +108,35 @@ def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Out
     )
 
 
+def pooled(label: str, outcomes: Sequence[Outcome]) -> Outcome | None:
+    """All queries of several outcomes together; None unless the same people were enrolled in all of them."""
+    first = outcomes[0]
+    if any(outcome.people != first.people for outcome in outcomes):
+        return None
+    conditions = [outcome.condition for outcome in outcomes]
+    controls = [outcome.control for outcome in outcomes if outcome.control is not None]
+    return Outcome(
+        condition=Condition(
+            label,
+            None,
+            tuple(take_id for condition in conditions for take_id in condition.query),
+            tuple(gallery for condition in conditions for gallery in condition.galleries),
+        ),
+        people=first.people,
+        identification=_together([outcome.identification for outcome in outcomes]),
+        control=_together(controls) if len(controls) == len(outcomes) else None,
+        asked=tuple(take_id for outcome in outcomes for take_id in outcome.asked),
+        clips=first.clips,
+        frames=float(np.average([o.frames for o in outcomes], weights=[len(o.asked) for o in outcomes])),
+        not_enrolled=sum(outcome.not_enrolled for outcome in outcomes),
+        too_short=sum(outcome.too_short for outcome in outcomes),
+    )
+
+
+def _together(found: Sequence[Identification]) -> Identification:
+    return Identification(np.concatenate([f.distances for f in found]), np.concatenate([f.truth for f in found]))
+
+
 def queries_of(clips: Clips, take_ids: Sequence[str], frames: int | None = None) -> list[RadarClip]:
     """The queries that takes give, `frames` long at most; takes that are too short for one give none."""
     return [clip for take_id in take_ids if (clip := clips.query(take_id, frames)) is not None]

@@ -86,7 +86,16 @@ def conditions(name: str, given: Given) -> list[Condition]:
     """
     if name not in PROTOCOLS:
         raise ConfigurationError(f"there is no protocol {name!r}, expected one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name].conditions(given)
+    try:
+        return PROTOCOLS[name].conditions(given)
+    except ConfigurationError as error:
+        walks = [{info.walk_id for info in given.infos if info.sensor == sensor} for sensor in ("radar", "camera")]
+        if name == "walks" or not walks[0] & walks[1]:
+            raise
+        raise ConfigurationError(
+            f"the protocol {name} needs sensors that watched different walks, and here both saw the same ones: use the "
+            f"protocol walks ({error})"
+        ) from error
 
 
 def _closed(given: Given) -> list[Condition]:
