@@ -7,7 +7,7 @@ from rich import get_console
 from rich.progress import track
 
 from mission_core.data.takes import TakeSet, camera_take, radar_take
-from mission_core.data.walks import RadarWalk, middle_clip, middle_snippet, walk_before_camera, walk_before_radar
+from mission_core.data.walks import RadarWalk, middle, walk_before_camera, walk_before_radar
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array
@@ -53,16 +53,22 @@ class Clips:
         if walk is None:
             return None
         length = min(frames or self.model.num_frames, self.model.num_frames)
-        return middle_clip(walk, length, self.model.num_frames, self.model.num_points)
+        start = middle(len(walk.points), length)
+        return walk.clip(start, length, self.model.num_frames, self.model.num_points)
 
     def features(self, take_id: str) -> Float32Array | None:
         """What the model makes of the clip in the middle of a camera take; None where the take is too short for one."""
         if take_id not in self._features:
-            walk = walk_before_camera(camera_take(self.takes, take_id))
-            self._features[take_id] = None if walk is None else self.model.encode_clip(middle_snippet(walk))
+            self._features[take_id] = self._encoded(take_id)
         return self._features[take_id]
 
     def _walk(self, take_id: str) -> RadarWalk | None:
         if take_id not in self._walks:
             self._walks[take_id] = walk_before_radar(radar_take(self.takes, take_id))
         return self._walks[take_id]
+
+    def _encoded(self, take_id: str) -> Float32Array | None:
+        walk = walk_before_camera(camera_take(self.takes, take_id))
+        if walk is None:
+            return None
+        return self.model.encode_clip(walk.snippet(middle(len(walk.crops), self.model.snippet_frames)))

@@ -155,6 +155,16 @@ def read_walks(takes: TakeSet) -> list[PersonWalks]:
     ]
 
 
+def walk_before_radar(take: RadarTake) -> RadarWalk | None:
+    """A take of the radar as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_radar_walk(take)), None)
+
+
+def walk_before_camera(take: CameraTake) -> CameraWalk | None:
+    """A take of the camera as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_camera_walk(take)), None)
+
+
 def _radar_walk(take: RadarTake) -> list[RadarWalk]:
     _, nearest, found = resample(take.stamps_ns)
     if len(nearest) < SNIPPET_FRAMES:
@@ -173,26 +183,6 @@ def _camera_walk(take: CameraTake) -> list[CameraWalk]:
         return []
     masks = np.zeros(take.crops.shape[:3], np.uint8) if take.masks is None else take.masks
     return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])]
-
-
-def walk_before_radar(take: RadarTake) -> RadarWalk | None:
-    """A take of the radar as the network reads it; None where it is shorter than a snippet."""
-    return next(iter(_radar_walk(take)), None)
-
-
-def walk_before_camera(take: CameraTake) -> CameraWalk | None:
-    """A take of the camera as the network reads it; None where it is shorter than a snippet."""
-    return next(iter(_camera_walk(take)), None)
-
-
-def middle_clip(walk: RadarWalk, length: int, num_frames: int, num_points: int) -> RadarClip:
-    """The query that a walk gives: `length` frames in its middle, or all of it, padded to `num_frames`."""
-    return walk.clip(_middle(walk.points, length), length, num_frames, num_points)
-
-
-def middle_snippet(walk: CameraWalk) -> Snippet:
-    """The clip that is enrolled of a walk: SNIPPET_FRAMES in its middle."""
-    return walk.snippet(_middle(walk.crops, SNIPPET_FRAMES))
 
 
 # --- batches ------------------------------------------------------------------------------------------------------
@@ -326,8 +316,12 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
         length: frames of a query, by default T; shorter ones are padded.
     """
     length = length or num_frames
-    queries = [(middle_clip(w, length, num_frames, num_points), i) for i, p in enumerate(people) for w in p.radar]
-    enrolled = [(middle_snippet(w), i) for i, p in enumerate(people) for w in p.camera]
+    queries = [
+        (w.clip(middle(len(w.points), length), length, num_frames, num_points), i)
+        for i, p in enumerate(people)
+        for w in p.radar
+    ]
+    enrolled = [(w.snippet(middle(len(w.crops), SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
     return Protocol(
         tuple(clip for clip, _ in queries),
         np.array([i for _, i in queries]),
@@ -336,9 +330,9 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
     )
 
 
-def _middle(walk: Sequence[object] | ImageArray, num_frames: int) -> int:
-    """First of the `num_frames` frames in the middle of a walk, or of all of it."""
-    return max(len(walk) - num_frames, 0) // 2
+def middle(frames: int, wanted: int) -> int:
+    """First of the `wanted` frames in the middle of a walk, or of all of it."""
+    return max(frames - wanted, 0) // 2
 
 
 def radar_batches(clips: Sequence[RadarClip], size: int = 64) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
