@@ -1,9 +1,5 @@
-"""Fixtures shared by the tests that run without ROS.
+"""Fixtures shared by the tests that run without ROS."""
 
-Tests, and the processes they start, can import the samples beside this folder: `sample_takes`, `sample_walkers`.
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +10,6 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from mission_core.data.walks import WalkSetConfig
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 DEFINITIONS = Path(__file__).resolve().parents[2] / "ros2_ws" / "src" / "mission_msgs" / "msg"
 START_NS = 1_700_000_000_000_000_000
