@@ -99,7 +99,10 @@ def as_released(
     """
     kept = np.flatnonzero([(owner == own).sum() > 1 and (walkers == own).any() for own in owner])
     if not len(kept) or len(np.unique(walkers)) < 2:
-        raise ConfigurationError("as-released needs two people with two camera clips and one radar clip each")
+        raise ConfigurationError(
+            "as-released needs two people with two camera clips and one radar clip each among the test walks: take a "
+            "data set with more walks of everybody, for example walkers58"
+        )
     rng = np.random.default_rng((seed, 8))
     truth = owner[kept]
     right = [int(rng.choice(np.flatnonzero(walkers == own))) for own in truth]
