@@ -113,6 +113,16 @@ def test_a_protocol_that_the_data_does_not_allow_names_the_remedy(evaluate: Any)
     assert "use the protocol walks" in err
 
 
+def test_galleries_of_different_size_are_compared_at_one_size(evaluate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    content = json.loads(evaluate("camera-angle", "--json")[1])
+    sizes = [condition["people"] for condition in content["conditions"]]
+    assert len(set(sizes)) > 1
+    assert {c["in_galleries_of_one_size"]["people"] for c in content["conditions"]} == {min(sizes)}
+    assert "galleries differ in size" in evaluate("camera-angle")[1]
+    assert "in_galleries_of_one_size" not in json.loads(evaluate("frames", "--json")[1])["conditions"][0]
+
+
 def test_both_folds_are_told_together(evaluate: Any) -> None:
     content = json.loads(evaluate("walks", "--json", data="shared")[1])
     assert [c["condition"] for c in content["conditions"]] == ["fold 1", "fold 2", "both folds"]

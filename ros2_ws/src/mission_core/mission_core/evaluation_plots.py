@@ -110,6 +110,12 @@ def plot_curve(axes: Axes, conditions: Sequence[Mapping[str, Any]]) -> None:
         values, low, high = (100 * np.array([figure[key] for figure in figures]) for key in ("value", "low", "high"))
         axes.errorbar(places, values, (values - low, high - values), fmt="o-", capsize=3, markersize=4, label=name)
     axes.plot(places, [100 * c["chance"]["cmc"]["1"] for c in conditions], ":", color="0.4", label="chance of top-1")
+    alike = [
+        condition["in_galleries_of_one_size"] for condition in conditions if "in_galleries_of_one_size" in condition
+    ]
+    if alike:
+        label = f"top-1 in galleries of {alike[0]['people']}"
+        axes.plot(places, [100 * each["top1"]["value"] for each in alike], "s--", color="C0", markersize=4, label=label)
     axes.set(ylabel="[%]", ylim=(0, 101), xticks=places)
     _finish(axes)
 

@@ -1,6 +1,6 @@
 """The figures of an evaluation as JSON has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +22,11 @@ def report(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.released is not None:
         return _rounded({**content, "warning": WARNING, "as_released": asdict(evaluation.released)})
     content["conditions"] = [
-        {**_outcome(outcome), "confusions": None if confused is None else _confusions(confused)}
+        {
+            **_outcome(outcome),
+            **_like_the_others(outcome, evaluation.outcomes),
+            "confusions": None if confused is None else _confusions(confused),
+        }
         for outcome, confused in zip(evaluation.outcomes, evaluation.confusions, strict=True)
     ]
     if evaluation.floor is not None:
@@ -55,6 +59,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         **_identification(outcome.identification, candidates),
         "null_modality_control": control,
     }
+
+
+def _like_the_others(outcome: Outcome, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Where galleries differ in size: top-1 averaged over all galleries of the smallest size, which can be compared."""
+    sizes = {len(each.people) for each in outcomes}
+    if len(sizes) < 2:
+        return {}
+    figure = outcome.identification.top(1, min(sizes))
+    return {"in_galleries_of_one_size": {"people": min(sizes), "top1": asdict(figure)}}
 
 
 def _identification(of: Identification, candidates: int | None = None) -> dict[str, Any]:

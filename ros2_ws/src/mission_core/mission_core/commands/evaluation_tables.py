@@ -51,11 +51,15 @@ def _conditions(conditions: Iterable[dict[str, Any]]) -> Table:
     for column in ("condition", "people", "queries", "clips", *(f"top-{k}" for k in SHOWN_RANKS), "mAP"):
         table.add_column(column)
     for condition in conditions:
+        if alike := condition.get("in_galleries_of_one_size"):
+            table.caption = f"galleries differ in size; top-1 / {alike['people']}: in all galleries of that many people"
         ranks = [k for k in SHOWN_RANKS if k in condition["cmc"]]
         padding = [""] * (len(SHOWN_RANKS) - len(ranks))
         counts = [str(condition[key]) for key in ("people", "queries", "gallery_clips")]
         figures = [with_interval(condition["cmc"][k]) for k in ranks]
         table.add_row(condition["condition"], *counts, *figures, *padding, with_interval(condition["mAP"]))
+        if alike:
+            table.add_row(f"  top-1 / {alike['people']}", "", "", "", with_interval(alike["top1"]))
         chance, control = condition["chance"], condition["null_modality_control"]
         below = [percent(chance["cmc"][k]) for k in ranks]
         table.add_row("  chance", "", "", "", *below, *padding, percent(chance["mAP"]), style="dim")
