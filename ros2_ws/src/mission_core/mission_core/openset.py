@@ -26,7 +26,7 @@ from mission_core.metrics import (
 from mission_core.types import Float64Array
 
 FALSE_ALARMS = (0.01, 0.1)
-"""Rates at which the detection-and-identification rate is told."""
+"""Rates at which the detection-and-identification rate is told; of fewer than 100 queries 1 % allows none."""
 HALVINGS = 20
 """Of the people, over which the transfer of a threshold is averaged."""
 
