@@ -1,11 +1,16 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests.
+
+Tests, and the processes they start, can import the samples beside this file: `sample_takes`, `sample_walkers`.
+"""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,8 @@ def test_best_clip_speaks_for_a_person() -> None:
 
 
 def test_no_label_can_reach_the_scorer() -> None:
-    assert set(inspect.signature(evaluate.score_queries).parameters) == {"model", "clips", "features", "owner", "batch"}
+    known = {"model", "clips", "features", "owner", "earlier", "batch"}
+    assert set(inspect.signature(evaluate.score_queries).parameters) == known
 
 
 def test_figures_among_fewer_candidates_agree_with_drawing_them() -> None:

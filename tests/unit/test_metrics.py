@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from mission_core.metrics import bootstrap_cmc, cmc, expected_calibration_error, mean_average_precision, ranks_of_truth
+from mission_core.metrics import (
+    area_under_roc,
+    bootstrap,
+    bootstrap_cmc,
+    bootstrap_mean,
+    cmc,
+    expected_calibration_error,
+    mean_average_precision,
+    ranks_of_truth,
+    reliability,
+)
 
 SCORES = np.array([[0.9, 0.1, 0.5], [0.2, 0.3, 0.7], [0.4, 0.4, 0.1]])
 TRUTH = np.array([0, 1, 1])
@@ -42,3 +52,32 @@ def test_calibration_error_of_honest_and_boastful_confidence() -> None:
     honest = rng.uniform(size=20_000) < confidence
     assert expected_calibration_error(confidence, honest) < 0.02
     assert expected_calibration_error(np.ones(100), np.arange(100) < 50) == pytest.approx(0.5)
+
+
+def test_mean_and_its_interval_weigh_queries_and_draw_people() -> None:
+    truth = np.array([0, 0, 0, 1])
+    found = bootstrap_mean(np.array([1.0, 1.0, 1.0, 0.0]), truth)
+    assert (found.value, found.low, found.high) == (0.75, 0.0, 1.0)
+
+
+def test_any_statistic_is_drawn_by_people() -> None:
+    values, truth = np.arange(40.0), np.arange(40) // 4
+    found = bootstrap(lambda chosen: float(values[chosen].mean()), truth)
+    same = bootstrap_mean(values, truth)
+    assert found.value == same.value
+    assert found.low == pytest.approx(same.low, abs=2.0)
+    assert found.high == pytest.approx(same.high, abs=2.0)
+
+
+def test_area_under_roc_is_the_share_of_pairs_in_order() -> None:
+    rng = np.random.default_rng(0)
+    positive, negative = rng.integers(0, 5, 30).astype(float), rng.integers(0, 5, 20).astype(float) - 1.0
+    pairs = (positive[:, None] > negative[None]) + 0.5 * (positive[:, None] == negative[None])
+    assert area_under_roc(positive, negative) == pytest.approx(pairs.mean())
+
+
+def test_reliability_counts_every_answer_once() -> None:
+    confidence = np.array([0.05, 0.55, 0.52, 1.0])
+    bins = reliability(confidence, np.array([False, True, False, True]))
+    assert [(b.low, b.count, b.accuracy) for b in bins] == [(0.0, 1, 0.0), (0.5, 2, 0.5), (0.9, 1, 1.0)]
+    assert bins[1].confidence == pytest.approx(0.535)

@@ -12,7 +12,10 @@ COMMANDS = {
     "up": ("mission_ros.commands.up", "start the whole stack: drivers, perception, live table"),
     "record": ("mission_ros.commands.record", "record a bag of everything that is running"),
     "replay": ("mission_ros.commands.replay", "drive the perception nodes from a bag"),
-    "evaluate": ("mission_core.commands.evaluate", "rank identities offline from a bag, compare with the live run"),
+    "evaluate": (
+        "mission_core.commands.evaluate",
+        "measure a model honestly on a data set, or rank identities from a bag",
+    ),
     "plot": ("mission_core.commands.plot", "make one picture of a bag"),
     "gallery": ("mission_core.commands.gallery", "enrol, list and remove people"),
     "radar": ("mission_core.commands.radar", "decode radar captures, find radars"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -17,7 +18,7 @@ from scipy.stats import hypergeom
 from mission_core.errors import ConfigurationError
 from mission_core.metrics import (
     Interval,
-    bootstrap_cmc,
+    bootstrap_mean,
     cmc,
     expected_calibration_error,
     mean_average_precision,
@@ -53,14 +54,27 @@ class Identification:
         """P."""
         return self.distances.shape[1]
 
-    def top(self, k: int) -> Interval:
-        """CMC at k with its 95 % interval over identities."""
-        return bootstrap_cmc(self.ranks, self.truth, k)
+    def top(self, k: int, candidates: int | None = None) -> Interval:
+        """CMC at k with its 95 % interval over identities, in the whole gallery or as `top_among`."""
+        return bootstrap_mean(self._hits(k, candidates), self.truth)
+
+    def mean_average_precision(self, candidates: int | None = None) -> Interval:
+        """The mean reciprocal rank with its interval, in the whole gallery or averaged as `top_among` does."""
+        if candidates is None:
+            return bootstrap_mean(1.0 / self.ranks, self.truth)
+        found = np.stack([self._hits(k, candidates) for k in range(candidates + 1)])  # (k, Q) by the first k
+        return bootstrap_mean((np.diff(found, axis=0) / np.arange(1, candidates + 1)[:, None]).sum(axis=0), self.truth)
 
     def top_among(self, k: int, candidates: int) -> float:
         """CMC at k in a gallery of `candidates` people, averaged exactly over all such galleries with the truth in."""
-        better = self.ranks - 1
-        return float(hypergeom.cdf(k - 1, self.num_people - 1, better, candidates - 1).mean())
+        return float(self._hits(k, candidates).mean())
+
+    def _hits(self, k: int, candidates: int | None) -> Float64Array:
+        """Chance (Q,) of each query's true person to be among the first k."""
+        if candidates is None:
+            return (self.ranks <= k).astype(np.float64)
+        chance: Float64Array = hypergeom.cdf(k - 1, self.num_people - 1, self.ranks - 1, candidates - 1)
+        return chance
 
     def summary(self) -> dict[str, Any]:
         """Figures for a card or a report."""
@@ -82,7 +96,13 @@ class Identification:
 
 
 def score_queries(
-    model: ReidModel, clips: Sequence[RadarClip], features: Float32Array, owner: NDArray[np.int64], *, batch: int = 16
+    model: ReidModel,
+    clips: Sequence[RadarClip],
+    features: Float32Array,
+    owner: NDArray[np.int64],
+    *,
+    earlier: Sequence[Sequence[torch.Tensor]] | None = None,
+    batch: int = 16,
 ) -> Float64Array:
     """Distance (Q, P) of every query to every person. There is no argument through which a label could reach it.
 
@@ -91,19 +111,25 @@ def score_queries(
         clips: Q queries.
         features: (K, *feature_shape) of the enrolled clips.
         owner: (K,) index 0..P-1 of the person each enrolled clip belongs to.
+        earlier: what `ReidModel.encode_radar` made of each query's windows before; by default there were none.
         batch: queries scored at once; memory grows with batch * K.
     """
     entries, whose = model.entries(features, owner)
-    rows = [model.distances(clips[i : i + batch], entries) for i in range(0, len(clips), batch)]
+    starts = range(0, len(clips), batch)
+    if earlier is None:
+        rows = [model.distances(clips[i : i + batch], entries) for i in starts]
+    else:
+        rows = [model.distances_over_windows(clips[i : i + batch], earlier[i : i + batch], entries) for i in starts]
     distances = np.concatenate(rows)
     return np.take_along_axis(distances, best_clips(distances, whose), axis=1)
 
 
 def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64], seed: int = 0) -> list[RadarClip]:
     """Null-modality control: hands every query the radar clip of somebody else. Accuracy must fall to chance."""
-    order = np.argsort(truth, kind="stable")
+    rng = np.random.default_rng(seed)
     counts = np.bincount(truth)
-    offset = int(np.random.default_rng(seed).integers(counts.max(), len(truth) - counts.max() + 1))
+    order = np.argsort(rng.permutation(len(counts))[truth], kind="stable")  # neighbours in number may be alike
+    offset = int(rng.integers(counts.max(), len(truth) - counts.max() + 1))
     shuffled: list[RadarClip] = list(clips)
     for place, query in enumerate(order):
         shuffled[query] = clips[order[(place + offset) % len(order)]]

@@ -8,7 +8,7 @@ from mission_core.errors import ConfigurationError
 from mission_core.paths import shared_file
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
+def add_workers(parser: argparse._ActionsContainer) -> None:
     """`--workers`."""
     parser.add_argument(
         "--workers",

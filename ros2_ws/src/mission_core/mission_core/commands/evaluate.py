@@ -1,4 +1,8 @@
-"""`mission evaluate BAG`: ranks identities offline from a bag's raw radar frames, and compares with the live run."""
+"""`mission evaluate`: honest figures of a model.
+
+Of a bag: ranks identities offline from its raw radar frames, and compares with the live run. Of a data set or of joint
+sequences: see `evaluate_dataset`.
+"""
 
 import argparse
 import json
@@ -7,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mission_core.commands import evaluate_dataset
 from mission_core.errors import ConfigurationError
 from mission_core.models.card import model_directory
 
@@ -21,16 +26,51 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("bag", type=Path, help="directory of a bag with radar/raw")
-    parser.add_argument("--gallery", type=Path, help="database of the gallery (default: the one the bag was made with)")
     parser.add_argument("--model", help="name or directory of the model (default: that of node reid)")
-    parser.add_argument("--namespace", help="of the bag's topics (default: found by their names)")
-    parser.add_argument("--params-file", type=Path, help="node parameters (default: config/mission.yaml)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per ranking, a last one with the summary")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="of a bag one JSON object per ranking, a last one with the summary; of a data set one with everything",
+    )
+    group = parser.add_argument_group("of a bag")
+    group.add_argument("bag", type=Path, nargs="?", metavar="BAG", help="directory of a bag with radar/raw")
+    group.add_argument("--gallery", type=Path, help="database of the gallery (default: the one the bag was made with)")
+    group.add_argument("--namespace", help="of the bag's topics (default: found by their names)")
+    group.add_argument("--params-file", type=Path, help="node parameters (default: config/mission.yaml)")
+    evaluate_dataset.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the command."""
+    """Runs the command.
+
+    Raises:
+        ConfigurationError: nothing, or things that do not go together were asked for.
+    """
+    if _of_bag(arguments):
+        return _evaluate_bag(arguments)
+    return evaluate_dataset.run(arguments)
+
+
+def _of_bag(arguments: argparse.Namespace) -> bool:
+    """Whether a bag is to be evaluated, no data set.
+
+    Raises:
+        ConfigurationError: both are, or neither, or an option of the other is given.
+    """
+    sources = [name for name in ("bag", "dataset", "motion") if getattr(arguments, name) is not None]
+    if len(sources) != 1:
+        raise ConfigurationError(
+            f"say what to evaluate, a bag, --dataset or --motion: {' and '.join(sources) or 'nothing'} given; see "
+            "`mission evaluate --help`"
+        )
+    foreign = ("protocol", "seed", "images") if sources == ["bag"] else ("gallery", "namespace", "params_file")
+    if given := [name for name in foreign if getattr(arguments, name) is not None]:
+        other = "of data sets" if sources == ["bag"] else "of bags"
+        raise ConfigurationError(f"--{given[0].replace('_', '-')} is an option {other}: leave it out")
+    return sources == ["bag"]
+
+
+def _evaluate_bag(arguments: argparse.Namespace) -> int:
     from mission_core.data.bags import BagReader
 
     offline: dict[int, tuple[tuple[Track, ...], tuple[Ranking, ...]]] = {}

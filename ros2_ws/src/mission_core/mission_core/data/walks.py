@@ -153,6 +153,16 @@ def read_walks(takes: TakeSet) -> list[PersonWalks]:
     ]
 
 
+def walk_before_radar(take: RadarTake) -> RadarWalk | None:
+    """A take of the radar as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_radar_walk(take)), None)
+
+
+def walk_before_camera(take: CameraTake) -> CameraWalk | None:
+    """A take of the camera as the network reads it; None where it is shorter than a snippet."""
+    return next(iter(_camera_walk(take)), None)
+
+
 def _radar_walk(take: RadarTake) -> list[RadarWalk]:
     _, nearest, found = resample(take.stamps_ns)
     if len(nearest) < SNIPPET_FRAMES:

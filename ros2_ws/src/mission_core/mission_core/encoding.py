@@ -1,0 +1,74 @@
+"""What a model reads of takes: each take is opened once, and each of the camera's is encoded once."""
+
+import logging
+from collections.abc import Iterable
+
+from rich import get_console
+from rich.progress import track
+
+from mission_core.data.takes import TakeSet, camera_take, radar_take
+from mission_core.data.walks import RadarWalk, middle, walk_before_camera, walk_before_radar
+from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.processing import RadarClip
+from mission_core.types import Float32Array
+
+log = logging.getLogger(__name__)
+
+
+class Clips:
+    """Queries and enrolled clips of a data set, as one model reads them.
+
+    Attributes:
+        takes: the data set.
+        model: that reads.
+        owner: who walks, by id of take; no model ever sees it.
+    """
+
+    def __init__(self, takes: TakeSet, model: ReidModel) -> None:
+        self.takes = takes
+        self.model = model
+        self.owner = {info.take_id: info.person_id for info in takes.infos}
+        self._walks: dict[str, RadarWalk | None] = {}
+        self._features: dict[str, Float32Array | None] = {}
+
+    def read(self, radar: Iterable[str], camera: Iterable[str]) -> None:
+        """Reads takes ahead, with progress; those that were read before are not read again."""
+        missing = [take_id for take_id in dict.fromkeys(radar) if take_id not in self._walks]
+        for take_id in track(missing, "reading walks before the radar", console=get_console(), disable=not missing):
+            self._walk(take_id)
+        missing = [take_id for take_id in dict.fromkeys(camera) if take_id not in self._features]
+        if missing and not get_console().is_terminal:
+            log.info("encoding %d walks before the camera", len(missing))
+        for take_id in track(missing, "encoding walks before the camera", console=get_console(), disable=not missing):
+            self.features(take_id)
+
+    def query(self, take_id: str, frames: int | None = None) -> RadarClip | None:
+        """The query that a radar take gives; None where it is too short for one.
+
+        Args:
+            take_id: of the take.
+            frames: of the query at most, in the middle of the walk; None for as many as the model reads.
+        """
+        walk = self._walk(take_id)
+        if walk is None:
+            return None
+        length = min(frames or self.model.num_frames, self.model.num_frames)
+        start = middle(len(walk.points), length)
+        return walk.clip(start, length, self.model.num_frames, self.model.num_points)
+
+    def features(self, take_id: str) -> Float32Array | None:
+        """What the model makes of the clip in the middle of a camera take; None where the take is too short for one."""
+        if take_id not in self._features:
+            self._features[take_id] = self._encoded(take_id)
+        return self._features[take_id]
+
+    def _walk(self, take_id: str) -> RadarWalk | None:
+        if take_id not in self._walks:
+            self._walks[take_id] = walk_before_radar(radar_take(self.takes, take_id))
+        return self._walks[take_id]
+
+    def _encoded(self, take_id: str) -> Float32Array | None:
+        walk = walk_before_camera(camera_take(self.takes, take_id))
+        if walk is None:
+            return None
+        return self.model.encode_clip(walk.snippet(middle(len(walk.crops), self.model.snippet_frames)))

@@ -1,0 +1,120 @@
+"""The evaluation of a model on a data set: a protocol's conditions, and what belongs beside them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from rich import get_console
+from rich.progress import track
+
+from mission_core import protocols
+from mission_core.as_released import Released, as_released, embedder
+from mission_core.confusions import Confusions, confusions
+from mission_core.data.takes import TakeInfo, TakeSet
+from mission_core.encoding import Clips
+from mission_core.errors import ConfigurationError
+from mission_core.evidence import Watched, over_time
+from mission_core.models.reid.model import ReidModel
+from mission_core.openset import OpenSet, open_set
+from mission_core.outcomes import Outcome, evaluate_condition, pooled, queries_of
+from mission_core.shortcut import Floor, shortcut_floor
+from mission_core.sim.cohort import POPULATION_SEED
+
+WITH_FLOOR = ("closed",)
+"""Protocols beside which the shortcut floor is told: those with training walks of the people who are asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came of a protocol.
+
+    Attributes:
+        protocol: its name.
+        outcomes: of each condition.
+        confusions: of each condition with one gallery of everybody; None elsewhere.
+        floor: for the protocols of WITH_FLOOR.
+        open_set, watched: for open-set.
+        released: for as-released, which has no outcomes.
+    """
+
+    protocol: str
+    outcomes: tuple[Outcome, ...]
+    confusions: tuple[Confusions | None, ...]
+    floor: Floor | None = None
+    open_set: OpenSet | None = None
+    watched: tuple[Watched, ...] = ()
+    released: Released | None = None
+
+
+def evaluate(
+    takes: TakeSet,
+    model: ReidModel,
+    protocol: str,
+    *,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluates a model.
+
+    Args:
+        takes: the data set.
+        model: the network.
+        protocol: key of `protocols.PROTOCOLS`.
+        seed: of all that is drawn.
+
+    Raises:
+        ConfigurationError: the data set or the model does not allow the protocol.
+    """
+    require_test_people(takes.infos)
+    conditions = protocols.conditions(protocol, protocols.Given(takes.infos, seed, model.num_frames))
+    clips = Clips(takes, model)
+    if protocol == "as-released":
+        return Evaluation(protocol, (), (), released=_released(clips, conditions[0], seed))
+    clips.read(
+        [take_id for condition in conditions for take_id in condition.query],
+        [take_id for condition in conditions for gallery in condition.galleries for take_id in gallery],
+    )
+    outcomes = [
+        evaluate_condition(clips, condition, seed)
+        for condition in track(conditions, "ranking", console=get_console(), disable=len(conditions) < 2)
+    ]
+    first = outcomes[0]
+    if protocol == "walks" and (both := pooled("both folds", outcomes)) is not None:
+        outcomes.append(both)
+    return Evaluation(
+        protocol=protocol,
+        outcomes=tuple(outcomes),
+        confusions=tuple(_confusions(outcome, takes) for outcome in outcomes),
+        floor=shortcut_floor(takes, seed) if protocol in WITH_FLOOR else None,
+        open_set=open_set(first.identification, model.probabilities, seed) if protocol == "open-set" else None,
+        watched=tuple(over_time(clips, first, seed)) if protocol == "open-set" else (),
+    )
+
+
+def require_test_people(infos: Iterable[TakeInfo]) -> None:
+    """Makes sure that nobody is evaluated on of whom models learn.
+
+    Raises:
+        ConfigurationError: somebody is of the population of simulated people.
+    """
+    taught = {i.person_id for i in infos if i.person_seed >= POPULATION_SEED and i.route != "captured"}
+    if taught:
+        raise ConfigurationError(
+            f"{len(taught)} people of the data set ({', '.join(sorted(taught)[:3])}) are of the population that models "
+            "learn from: evaluate on other people, for example on walkers58"
+        )
+
+
+def _confusions(outcome: Outcome, takes: TakeSet) -> Confusions | None:
+    condition = outcome.condition
+    return confusions(outcome, takes.infos) if len(condition.galleries) == 1 and condition.candidates is None else None
+
+
+def _released(clips: Clips, condition: protocols.Condition, seed: int) -> Released:
+    embed = embedder(clips.model)
+    clips.read(condition.query, condition.galleries[0])
+    queries = [i for i in condition.query if clips.query(i) is not None]
+    enrolled = [i for i in condition.galleries[0] if clips.features(i) is not None]
+    people = sorted({clips.owner[i] for i in (*queries, *enrolled)})
+    walkers, owner = (np.array([people.index(clips.owner[i]) for i in ids], np.int64) for ids in (queries, enrolled))
+    features = np.stack([own for i in enrolled if (own := clips.features(i)) is not None])
+    return as_released(embed, queries_of(clips, queries), walkers, features, owner, seed)

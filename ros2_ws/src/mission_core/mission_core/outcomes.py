@@ -1,0 +1,175 @@
+"""One condition of a protocol evaluated: who was ranked where, and the same with the radar clips of other people.
+
+The scorer gets clips and the numbers that stand for enrolled people, nothing else, and gets both in random order, so
+that not even their order tells anything. The truth is laid beside the scores afterwards.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import binom
+
+from mission_core.encoding import Clips
+from mission_core.errors import ConfigurationError
+from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.metrics import cmc
+from mission_core.models.reid.processing import RadarClip
+from mission_core.protocols import Condition
+from mission_core.types import Float64Array
+
+ACCIDENT = 0.001
+"""Chance of a control as good as this, below which it is no accident."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a condition.
+
+    Attributes:
+        condition: that was evaluated.
+        people: P ids, in the order of the columns.
+        identification: of all queries, once for each of the condition's galleries.
+        control: the same in the first gallery with the radar clip of somebody else for every query (null modality);
+            None where one person asks more than half of the queries.
+        asked: takes that asked, Q ids.
+        clips: enrolled in one gallery.
+        frames: mean number of frames of a query in which the track was there.
+        not_enrolled: queries left out because the person has no clip in the gallery.
+        too_short: takes left out because they are shorter than a clip.
+    """
+
+    condition: Condition
+    people: tuple[str, ...]
+    identification: Identification
+    control: Identification | None
+    asked: tuple[str, ...]
+    clips: int
+    frames: float
+    not_enrolled: int
+    too_short: int
+
+    @property
+    def control_fails(self) -> bool:
+        """Whether the control finds people better than chance does: then the figures prove nothing.
+
+        That is as often as happens by accident in one of a thousand cases, the queries of one person counted as one.
+        """
+        if self.control is None:
+            return False
+        people, asking = self.control.num_people, len(np.unique(self.control.truth))
+        return any(
+            binom.sf(math.ceil(cmc(self.control.ranks, k) * asking) - 1, asking, k / people) < ACCIDENT
+            for k in (1, 5)
+            if k < people
+        )
+
+
+def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Outcome:
+    """Ranks all enrolled people for all queries of a condition.
+
+    Args:
+        clips: of the data set, as the model reads them.
+        condition: what is asked.
+        seed: of the order in which queries and people are shown, and of the control.
+
+    Raises:
+        ConfigurationError: nobody who asks is enrolled, or the gallery has fewer than two people.
+    """
+    clips.read(condition.query, [take_id for gallery in condition.galleries for take_id in gallery])
+    galleries = [[i for i in gallery if clips.features(i) is not None] for gallery in condition.galleries]
+    people = tuple(sorted({clips.owner[take_id] for gallery in galleries for take_id in gallery}))
+    long_enough = [i for i in condition.query if clips.query(i) is not None]
+    asked = tuple(i for i in long_enough if clips.owner[i] in people)
+    if not asked or len(people) < 2:
+        raise ConfigurationError(
+            f"{condition.label}: {len(asked)} queries of people who are among the {len(people)} enrolled; at least one "
+            "query and two people are needed: choose another protocol, or a larger data set"
+        )
+    truth = np.array([people.index(clips.owner[i]) for i in asked], np.int64)
+    queries = queries_of(clips, asked, condition.frames)
+    rows = [rank(clips, gallery, queries, people, seed) for gallery in galleries]
+    control = None
+    if 2 * np.bincount(truth).max() <= len(truth):
+        exchanged = shuffle_between_people(queries, truth, seed)
+        control = Identification(rank(clips, galleries[0], exchanged, people, seed), truth)
+    return Outcome(
+        condition=condition,
+        people=people,
+        identification=Identification(np.concatenate(rows), np.tile(truth, len(rows))),
+        control=control,
+        asked=asked,
+        clips=len(galleries[0]),
+        frames=float(np.mean([clip.frames.sum() for clip in queries])),
+        not_enrolled=len(long_enough) - len(asked),
+        too_short=len(condition.query) - len(long_enough) + len(condition.galleries[0]) - len(galleries[0]),
+    )
+
+
+def pooled(label: str, outcomes: Sequence[Outcome]) -> Outcome | None:
+    """All queries of several outcomes together; None unless the same people were enrolled in all of them."""
+    first = outcomes[0]
+    if any(outcome.people != first.people for outcome in outcomes):
+        return None
+    conditions = [outcome.condition for outcome in outcomes]
+    controls = [outcome.control for outcome in outcomes if outcome.control is not None]
+    return Outcome(
+        condition=Condition(
+            label,
+            None,
+            tuple(take_id for condition in conditions for take_id in condition.query),
+            tuple(gallery for condition in conditions for gallery in condition.galleries),
+        ),
+        people=first.people,
+        identification=_together([outcome.identification for outcome in outcomes]),
+        control=_together(controls) if len(controls) == len(outcomes) else None,
+        asked=tuple(take_id for outcome in outcomes for take_id in outcome.asked),
+        clips=first.clips,
+        frames=float(np.average([o.frames for o in outcomes], weights=[len(o.asked) for o in outcomes])),
+        not_enrolled=sum(outcome.not_enrolled for outcome in outcomes),
+        too_short=sum(outcome.too_short for outcome in outcomes),
+    )
+
+
+def _together(found: Sequence[Identification]) -> Identification:
+    return Identification(np.concatenate([f.distances for f in found]), np.concatenate([f.truth for f in found]))
+
+
+def queries_of(clips: Clips, take_ids: Sequence[str], frames: int | None = None) -> list[RadarClip]:
+    """The queries that takes give, `frames` long at most; takes that are too short for one give none."""
+    return [clip for take_id in take_ids if (clip := clips.query(take_id, frames)) is not None]
+
+
+def rank(
+    clips: Clips,
+    gallery: Sequence[str],
+    queries: Sequence[RadarClip],
+    people: Sequence[str],
+    seed: int,
+    earlier: Sequence[Sequence[torch.Tensor]] | None = None,
+) -> Float64Array:
+    """Distances (Q, P) of queries to people; infinite to somebody without a clip in the gallery.
+
+    Args:
+        clips: of the data set.
+        gallery: ids of the camera's takes that are enrolled.
+        queries: Q clips.
+        people: P ids, in the order of the columns.
+        seed: of the order in which queries and people are shown to the model.
+        earlier: of each query, see `score_queries`.
+    """
+    rng = np.random.default_rng((seed, 3))
+    enrolled = sorted({clips.owner[take_id] for take_id in gallery})
+    number = dict(zip(enrolled, rng.permutation(len(enrolled)).tolist(), strict=True))
+    shown = [gallery[i] for i in rng.permutation(len(gallery))]
+    order = rng.permutation(len(queries))
+    features = np.stack([own for take_id in shown if (own := clips.features(take_id)) is not None])
+    owner = np.array([number[clips.owner[take_id]] for take_id in shown], np.int64)
+    before = None if earlier is None else [earlier[i] for i in order]
+    scored = score_queries(clips.model, [queries[i] for i in order], features, owner, earlier=before)
+    distances = np.full((len(queries), len(people)), np.inf)
+    columns = [column for column, person in enumerate(people) if person in number]
+    distances[order[:, None], columns] = scored[:, [number[people[column]] for column in columns]]
+    return distances
