@@ -13,7 +13,7 @@ MIN_FRAMES, PERIOD = 4, 0.3  # of frames at 10 Hz
 
 
 def clip(person: str, seed: int, frames: int = 20) -> Clip:
-    features = np.random.default_rng(seed).normal(size=(frames, 16)).astype(np.float32)
+    features = np.random.default_rng(seed).normal(size=(frames, 49)).astype(np.float32)
     return Clip(person_id=person, clip_id=f"{person}-{seed}", features=features, enrolled_ns=0)
 
 
@@ -114,7 +114,7 @@ def test_new_gallery_counts_from_the_next_frame(reidentifier: Reidentifier) -> N
 
 
 def test_features_of_another_length_are_refused(reidentifier: Reidentifier) -> None:
-    with pytest.raises(GalleryModelMismatch, match=r"features of shape \(4, 16\)"):
+    with pytest.raises(GalleryModelMismatch, match=r"features of shape \(4, 49\)"):
         reidentifier.set_gallery([clip("P00", 1, frames=4)])
 
 
@@ -165,7 +165,7 @@ def test_what_straight_windows_say_adds_up(adding: Reidentifier) -> None:
 def test_what_was_long_ago_is_forgotten(adding: Reidentifier, gait_model: ReidModel) -> None:
     whole = to_and_fro(adding, 5)
     late = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
-    late._entries, late._owner, late._people = adding._entries, adding._owner, adding._people
+    late._gallery, late._people = adding._gallery, adding._people
     late._speakers = adding._speakers
     frames = [walk(n, (1.5, 0.0), (3.0 + 0.15 * (n % 10), 0.0)) for n in range(5)]
     for frame in frames:  # the beginning is another one
