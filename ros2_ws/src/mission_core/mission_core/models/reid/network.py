@@ -321,7 +321,8 @@ class MissionNetwork(MatchingNetwork):
     def signatures(self, entries: Tensor) -> Tensor:
         """Unit vectors (E, D) of camera clips with no partner: `distances` without what fusion adds.
 
-        How well they propose depends on how little fusion changes; nothing in the paper's losses asks for it.
+        How well they propose depends on how little fusion changes. The paper's losses do not ask for that;
+        `MissionTraining.propose_weight` does.
         """
         base, _, _, _, there = self._parts(entries)
         return functional.normalize(self.vision_projection(self.vision_pooling.alone(base, there)), dim=-1)

@@ -20,8 +20,8 @@ from mission_core.types import Float32Array, Float64Array
 
 PROPOSED = 200
 """People who are measured in a large gallery."""
-EXACT_UP_TO = 500
-"""People of whom all are measured: proposing pays off only beyond (benchmarks/gallery_size.py)."""
+EXACT_UP_TO = 1000
+"""People of whom all are measured: with the gait network proposing pays only beyond (benchmarks/gallery_size.py)."""
 
 
 @dataclass(frozen=True, eq=False)
