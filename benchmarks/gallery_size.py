@@ -5,9 +5,9 @@
 Of a trained gait network, exported anew. Queries are takes of the radar of the test cohort (`walkers58_few`, made by
 `mission export`). The gallery is partly drawn, for there are no 10,000 simulated people with takes of a camera: first
 come the people of the test cohort, then those of `population`, most of whom the network has learnt from, and then draws
-from a normal model of [information, log precision] fitted to the merged evidence of the people of `population`. So what
-is said of large galleries is what they cost and whether they are searched faithfully, not how well people are told
-apart in them.
+from a normal model of [information, log precision] fitted to the merged evidence of the people of `population`. They
+scatter more widely than people do, and are seldom among the nearest (the output says how seldom). So what is said of
+large galleries is what they cost and whether they are searched faithfully, not how well people are told apart in them.
 
 Ways to rank are "pairs": one call of the network for each person; "exact": everybody, `CHUNK` at a time, as in small
 galleries; "proposed": those whom signatures propose. Times are CPU times of one core, medians over queries, of
