@@ -200,7 +200,8 @@ class Candidate:
 class Ranking:
     """Who a track may be: candidates by descending score; with `unknown` the scores sum to 1.
 
-    No candidates: too few frames yet, or an empty gallery; `unknown` is then 1.
+    Candidates are all people of a gallery, or of a large one those who were proposed (`models.reid.search`); everybody
+    else, enrolled or not, is `unknown`. No candidates: too few frames yet, or an empty gallery; `unknown` is then 1.
     """
 
     track_id: int

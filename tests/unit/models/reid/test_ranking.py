@@ -7,13 +7,14 @@ from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import EARLIER_WINDOWS, Reidentifier
+from mission_core.models.reid.search import EXACT_UP_TO, PROPOSED
 from mission_core.types import Ranking, Track, TrackedFrame
 
 MIN_FRAMES, PERIOD = 4, 0.3  # of frames at 10 Hz
 
 
 def clip(person: str, seed: int, frames: int = 20) -> Clip:
-    features = np.random.default_rng(seed).normal(size=(frames, 16)).astype(np.float32)
+    features = np.random.default_rng(seed).normal(size=(frames, 49)).astype(np.float32)
     return Clip(person_id=person, clip_id=f"{person}-{seed}", features=features, enrolled_ns=0)
 
 
@@ -114,7 +115,7 @@ def test_new_gallery_counts_from_the_next_frame(reidentifier: Reidentifier) -> N
 
 
 def test_features_of_another_length_are_refused(reidentifier: Reidentifier) -> None:
-    with pytest.raises(GalleryModelMismatch, match=r"features of shape \(4, 16\)"):
+    with pytest.raises(GalleryModelMismatch, match=r"features of shape \(4, 49\)"):
         reidentifier.set_gallery([clip("P00", 1, frames=4)])
 
 
@@ -165,7 +166,7 @@ def test_what_straight_windows_say_adds_up(adding: Reidentifier) -> None:
 def test_what_was_long_ago_is_forgotten(adding: Reidentifier, gait_model: ReidModel) -> None:
     whole = to_and_fro(adding, 5)
     late = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
-    late._entries, late._owner, late._people = adding._entries, adding._owner, adding._people
+    late._gallery, late._people = adding._gallery, adding._people
     late._speakers = adding._speakers
     frames = [walk(n, (1.5, 0.0), (3.0 + 0.15 * (n % 10), 0.0)) for n in range(5)]
     for frame in frames:  # the beginning is another one
@@ -183,3 +184,19 @@ def test_somebody_who_stands_keeps_the_last_ranking(adding: Reidentifier) -> Non
 def test_merged_clips_are_named_by_the_newest(adding: Reidentifier) -> None:
     ranking = to_and_fro(adding, 1)[-1]
     assert {c.person_id: c.clip_id for c in ranking.candidates} == {"P01": "P01-2", "P00": "P00-1"}
+
+
+def test_of_a_large_gallery_those_who_are_proposed_are_listed(gait_model: ReidModel) -> None:
+    rng = np.random.default_rng(0)
+    features = np.abs(rng.normal(size=(EXACT_UP_TO + 1, *gait_model.feature_shape))).astype(np.float32)
+    clips = [Clip(f"P{i:04d}", f"P{i:04d}-0", each, enrolled_ns=0) for i, each in enumerate(features)]
+    rankings = []
+    for enrolled in (clips, clips[:-1]):
+        reidentifier = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+        reidentifier.set_gallery(enrolled)
+        rankings.append(to_and_fro(reidentifier, 1)[-1])
+    large, small = rankings
+    assert (len(large.candidates), len(small.candidates)) == (PROPOSED, EXACT_UP_TO)
+    assert sum(c.score for c in large.candidates) + large.unknown == pytest.approx(1.0, abs=1e-5)
+    head = [c.person_id for c in large.candidates if c.person_id != clips[-1].person_id][:10]
+    assert head == [c.person_id for c in small.candidates][:10]

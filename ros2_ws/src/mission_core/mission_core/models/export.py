@@ -29,7 +29,7 @@ from mission_core.train import restore
 
 log = logging.getLogger(__name__)
 
-EXPORTED = ["encode_radar", "encode_vision", "merge", "distances", "probabilities"]
+EXPORTED = ["encode_radar", "encode_vision", "merge", "distances", "probabilities", "signatures", "probes"]
 EXPORTED_OF_PAIRS = [*EXPORTED, "embed_pairs", "joints"]
 PARITY = 1e-5
 """Largest difference between the trained and the exported network that is accepted."""
@@ -145,7 +145,7 @@ def _check_parity(network: MatchingNetwork, scripted: torch.jit.ScriptModule) ->
     for each in (network, scripted):
         radar = each.encode_radar(points, present, frames, motion)
         entries = each.merge(each.encode_vision(crops, geometry), owner, 2)
-        results.append(each.distances(radar, entries))
+        results.append(torch.stack((each.distances(radar, entries), each.probes(radar) @ each.signatures(entries).T)))
     difference = float((results[0] - results[1]).abs().max())
     if not difference < PARITY:
         raise ModelError(f"the exported network differs from the trained one by {difference:.2g}, expected < {PARITY}")

@@ -31,9 +31,10 @@ class AttentionPooling(nn.Module):
 class MatchingNetwork(nn.Module):
     """A network that tells how far a radar clip and a camera clip speak of one person.
 
-    A deployed model offers `encode_radar`, `encode_vision`, `merge`, `distances` and `probabilities`. B clips, T
-    frames, N points; what clips are encoded to is (rows, columns) of whatever the network wants, and is computed once:
-    for a query when it is asked, for an enrolled clip when it is enrolled.
+    A deployed model offers `encode_radar`, `encode_vision`, `merge`, `distances` and `probabilities`, and `signatures`
+    and `probes` to search large galleries. B clips, T frames, N points; what clips are encoded to is (rows, columns) of
+    whatever the network wants, and is computed once: for a query when it is asked, for an enrolled clip when it is
+    enrolled.
 
     Attributes:
         pictures: reads single pictures; learnt before and frozen.
@@ -97,6 +98,20 @@ class MatchingNetwork(nn.Module):
         raise NotImplementedError
 
     @torch.jit.export
+    def signatures(self, entries: Tensor) -> Tensor:
+        """By what entries (E, rows, columns) of a large gallery are found, (E, S).
+
+        The inner product of an entry's signature with a query's probe is nearly minus their distance, but for a
+        constant of each query: whom it puts first is worth measuring.
+        """
+        raise NotImplementedError
+
+    @torch.jit.export
+    def probes(self, radar: Tensor) -> Tensor:
+        """With what radar clips (Q, rows, columns) search signatures, (Q, S)."""
+        raise NotImplementedError
+
+    @torch.jit.export
     def probabilities(self, person_distances: Tensor) -> Tensor:
         """Distances (Q, P) of each person's best clip to probabilities (Q, P + 1), the last one "unknown".
 
@@ -118,3 +133,13 @@ class DualNetwork(MatchingNetwork):
     def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
         """Squared Euclidean distance (Q, E), 0..4, between unit vectors (Q, 1, D) and (E, 1, D)."""
         return 2.0 - 2.0 * radar.flatten(1) @ entries.flatten(1).T
+
+    @torch.jit.export
+    def signatures(self, entries: Tensor) -> Tensor:
+        """The unit vectors themselves: with probes they give the exact distance; see MatchingNetwork."""
+        return entries.flatten(1)
+
+    @torch.jit.export
+    def probes(self, radar: Tensor) -> Tensor:
+        """Twice the unit vectors; see MatchingNetwork."""
+        return 2.0 * radar.flatten(1)

@@ -28,6 +28,8 @@ SLOWEST, FASTEST = 0.7, 2.8
 """Frequencies that are looked at [1/s]: slow strides to fast steps."""
 REPETITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of which the best on validation people is taken."""
+VARIANCES = (0.5 - 0.125**0.5, 0.5 + 0.125**0.5)
+"""What is left to be known of a latent parameter, between 0 and 1: where signatures are exact (Chebyshev nodes)."""
 NEIGHBOURS = 4  # frames on either side over which the camera's motion is measured
 
 
@@ -182,7 +184,7 @@ class GaitNetwork(MatchingNetwork):
     def __init__(self, config: GaitConfig, pictures: PictureNetwork) -> None:
         super().__init__(pictures, config.num_frames, config.num_points)
         self.config = config
-        self.neighbours, self.period = NEIGHBOURS, FRAME_PERIOD
+        self.neighbours, self.period, self.variances = NEIGHBOURS, FRAME_PERIOD, VARIANCES
         self.histograms = PointHistograms()
         self.radar = Witness(PointHistograms.SIZE + 4, config)
         self.vision = Witness(3 * NUM_JOINTS + NUM_OUTLINE + 5, config)
@@ -237,6 +239,37 @@ class GaitNetwork(MatchingNetwork):
     def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
         """Negative log-likelihood ratio (Q, P) of one person against two: (Q, 2, D) and (P, 2, D)."""
         return -log_ratio(radar, entries)
+
+    @torch.jit.export
+    def signatures(self, entries: Tensor) -> Tensor:
+        """By what evidence (E, 2, D) is found, (E, 6 D).
+
+        An entry leaves each parameter with mean m = h / (1 + l) and variance v = 1 / (1 + l), and twice the log ratio
+        with a query (h', l') is, summed over the parameters and but for a constant of the query::
+
+            (2 h' m - l' m^2 + h'^2 v) / (1 + l' v) - log(1 + l' v)
+
+        For a fixed v that is an inner product of (m, m^2, 1) with coefficients of the query alone; between the two
+        VARIANCES, and a little beyond, it is taken to be linear in v.
+        """
+        information, precision = entries.unbind(1)
+        variance = 1.0 / (1.0 + precision)
+        mean = information * variance
+        low, high = self.variances
+        share = ((variance - low) / (high - low)).unsqueeze(1)
+        told = torch.stack([mean, mean.square(), torch.ones_like(mean)], dim=1)
+        return torch.cat([(1.0 - share) * told, share * told], dim=1).flatten(1)
+
+    @torch.jit.export
+    def probes(self, radar: Tensor) -> Tensor:
+        """With what evidence (Q, 2, D) searches: coefficients (Q, 6 D) of `signatures`."""
+        information, precision = radar.unbind(1)
+        coefficients = []
+        for variance in self.variances:
+            scale = 1.0 / (1.0 + precision * variance)
+            constant = information.square() * variance * scale + scale.log()
+            coefficients += [information * scale, -0.5 * precision * scale, 0.5 * constant]
+        return torch.stack(coefficients, dim=1).flatten(1)
 
     def fit_merging(self, score: Callable[[], float]) -> None:
         """See MatchingNetwork: how much clips of a person repeat each other."""

@@ -32,11 +32,12 @@ def best_clips(distances: Float64Array, owner: NDArray[np.int64]) -> NDArray[np.
         distances: (Q, K) to the entries of the gallery.
         owner: (K,) whose they are, 0..P-1, each of whom has at least one.
     """
-    best = np.empty((len(distances), owner.max() + 1), np.int64)
-    for person in range(best.shape[1]):
-        own = np.flatnonzero(owner == person)
-        best[:, person] = own[distances[:, own].argmin(axis=1)]
-    return best
+    order, people = np.argsort(owner, kind="stable"), owner.max() + 1
+    if len(owner) == people:
+        return np.tile(order, (len(distances), 1))
+    first = np.searchsorted(owner[order], np.arange(people))
+    nearest = [np.lexsort((row, owner))[first] for row in distances]  # by owner, then by distance
+    return np.array(nearest, np.int64).reshape(-1, people)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ class ReidModel:
         """
         if not clips or not len(entries):
             return np.zeros((len(clips), len(entries)))
-        return self._compare(self.encode_radar(clips), entries)
+        return self.compare(self.encode_radar(clips), entries)
 
     @torch.inference_mode()
     def distances_over_windows(
@@ -178,9 +179,14 @@ class ReidModel:
         """
         if not clips or not len(entries):
             return np.zeros((len(clips), len(entries)))
+        return self.compare(self.encode_windows(clips, earlier), entries)
+
+    @torch.inference_mode()
+    def encode_windows(self, clips: Sequence[RadarClip], earlier: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
+        """As `encode_radar`, of people watched in several windows; see `distances_over_windows`."""
         windows = [torch.stack([new, *old]) for new, old in zip(self.encode_radar(clips), earlier, strict=True)]
         owner = torch.repeat_interleave(torch.tensor([len(own) for own in windows]))
-        return self._compare(self.network.merge(torch.cat(windows), owner, len(clips)), entries)
+        return self.network.merge(torch.cat(windows), owner, len(clips))
 
     @torch.inference_mode()
     def embed_pairs(self, clips: Sequence[RadarClip], entries: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -196,9 +202,22 @@ class ReidModel:
         radar_side, camera_side = (torch.cat(side, dim=1).numpy() for side in zip(*parts, strict=True))
         return radar_side, camera_side
 
-    def _compare(self, radar: torch.Tensor, entries: Float32Array) -> Float64Array:
+    @torch.inference_mode()
+    def compare(self, radar: torch.Tensor, entries: Float32Array) -> Float64Array:
+        """Distance (Q, E) of what `encode_radar` made of each radar clip to every entry."""
         chunks = torch.from_numpy(entries).split(CHUNK)
         return torch.cat([self.network.distances(radar, chunk) for chunk in chunks], dim=1).double().numpy()
+
+    @torch.inference_mode()
+    def signatures(self, entries: Float32Array) -> Float32Array:
+        """By what the entries of a large gallery are found, (E, S); see `likeness`."""
+        parts = [self.network.signatures(chunk) for chunk in torch.from_numpy(entries).split(CHUNK)]
+        return torch.cat(parts).numpy()
+
+    @torch.inference_mode()
+    def likeness(self, radar: torch.Tensor, signatures: Float32Array) -> Float64Array:
+        """Nearly minus `compare` (Q, E), but for a constant of each query, for the price of a matrix product."""
+        return (self.network.probes(radar) @ torch.from_numpy(signatures).T).double().numpy()
 
     @torch.inference_mode()
     def probabilities(self, person_distances: Float64Array) -> Float64Array:

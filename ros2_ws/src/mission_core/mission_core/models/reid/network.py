@@ -171,6 +171,20 @@ class Pooling(nn.Module):
         """Weights (..., T, n) of the tokens of a frame, by scores (..., T, n, 2) where present (..., T, n)."""
         return masked_softmax(torch.zeros_like(scores[..., 0]) if self.even else scores[..., 0], present)
 
+    def weights(self, scores: Tensor, present: Tensor) -> Tensor:
+        """Weights (A, B, G, S) of all tokens of a clip, by scores (A, B, G, S, 2) where present (A, 1, G, S)."""
+        shape = (scores.shape[0], scores.shape[1], -1, self.tokens)
+        there = present.reshape(len(present), 1, -1, self.tokens)
+        inside = self.inside(scores.reshape(shape[0], shape[1], shape[2], shape[3], 2), there)
+        over = (inside * scores[..., 1].reshape(shape)).sum(dim=-1)
+        pool = inside * masked_softmax(over, there.any(dim=-1)).unsqueeze(-1)
+        return pool.reshape(scores.shape[:-1])
+
+    def alone(self, base: Tensor, present: Tensor) -> Tensor:
+        """A clips without a partner, pooled: (A, D)."""
+        pool = self.weights(self.scores(base).unsqueeze(1), present.unsqueeze(1))
+        return torch.einsum("abgs,agsd->ad", pool, base)
+
     def forward(
         self, base: Tensor, query: Tensor, present: Tensor, key: Tensor, value: Tensor, partner_present: Tensor
     ) -> Tensor:
@@ -179,12 +193,7 @@ class Pooling(nn.Module):
             torch.einsum("agsd,bgtd->abgst", query, key), partner_present.unsqueeze(-2).unsqueeze(0)
         )
         scores = self.scores(base).unsqueeze(1) + torch.einsum("abgst,bgtc->abgsc", weights, self.scores(value))
-        shape = (len(base), len(key), -1, self.tokens)
-        there = present.reshape(len(base), 1, -1, self.tokens)
-        inside = self.inside(scores.reshape(shape[0], shape[1], shape[2], shape[3], 2), there)
-        over = (inside * scores[..., 1].reshape(shape)).sum(dim=-1)
-        pool = inside * masked_softmax(over, there.any(dim=-1)).unsqueeze(-1)
-        pool = pool.reshape(scores.shape[:-1])
+        pool = self.weights(scores, present.unsqueeze(1))
         received = torch.einsum("abgs,abgst->abgt", pool, weights)
         return torch.einsum("abgs,agsd->abd", pool, base) + torch.einsum("abgt,bgtd->abd", received, value)
 
@@ -307,6 +316,22 @@ class MissionNetwork(MatchingNetwork):
         """
         embedded_radar, embedded_vision = self.embed_pairs(radar, entries)
         return (embedded_radar - embedded_vision).square().sum(dim=-1)
+
+    @torch.jit.export
+    def signatures(self, entries: Tensor) -> Tensor:
+        """Unit vectors (E, D) of camera clips with no partner: `distances` without what fusion adds.
+
+        How well they propose depends on how little fusion changes. The paper's losses do not ask for that;
+        `MissionTraining.propose_weight` does.
+        """
+        base, _, _, _, there = self._parts(entries)
+        return functional.normalize(self.vision_projection(self.vision_pooling.alone(base, there)), dim=-1)
+
+    @torch.jit.export
+    def probes(self, radar: Tensor) -> Tensor:
+        """Twice the unit vectors (Q, D) of radar clips with no partner; see `signatures`."""
+        base, _, _, _, there = self._parts(radar)
+        return 2.0 * functional.normalize(self.radar_projection(self.radar_pooling.alone(base, there)), dim=-1)
 
     @torch.jit.export
     def joints(self, radar: Tensor, vision: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
-from mission_core.models.reid.model import ReidModel, best_clips
+from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
+from mission_core.models.reid.search import Found, Prepared, prepare, search
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 EARLIER_WINDOWS = 3
@@ -67,6 +67,9 @@ class Reidentifier:
     Rankings are renewed when the measurement time passes a multiple of `period`, for all tracks at once. So the same
     frames give the same rankings, live and offline, wherever a recording begins.
 
+    A ranking lists all people of a gallery of up to `search.EXACT_UP_TO`, and of a larger one the `search.PROPOSED` who
+    are measured; everybody else is part of "unknown" there.
+
     Args:
         model: the network.
         period: time between two rankings of a track [s].
@@ -80,9 +83,8 @@ class Reidentifier:
         self._histories: dict[int, _History] = {}
         self._slot = -1
         self._speakers: list[str] = []  # the clip that is named for each entry
-        self._entries = np.zeros((0, 0, 0), np.float32)
+        self._gallery = Prepared(np.zeros((0, 0, 0), np.float32), np.zeros(0, np.int64), None)
         self._people: list[str] = []
-        self._owner = np.zeros(0, np.int64)
 
     @property
     def memory(self) -> float:
@@ -106,7 +108,7 @@ class Reidentifier:
         index = {person: i for i, person in enumerate(self._people)}
         owner = np.array([index[clip.person_id] for clip in clips], np.int64)
         features = np.stack([clip.features for clip in clips]) if clips else np.zeros((0, 0, 0), np.float32)
-        self._entries, self._owner = self.model.entries(features, owner)
+        self._gallery = prepare(self.model, features, owner)
         newest = {clip.person_id: clip.clip_id for clip in sorted(clips, key=lambda clip: clip.enrolled_ns)}
         merged = [newest[person] for person in self._people]
         self._speakers = merged if self.model.merges else [clip.clip_id for clip in clips]
@@ -167,30 +169,19 @@ class Reidentifier:
         if not self._people:
             return [Ranking(track_id, (), 1.0, n) for track_id, n in zip(track_ids, used, strict=True)]
         earlier = [[window for window, _ in self._histories[track_id].earlier] for track_id in track_ids]
-        distances = self.model.distances_over_windows(clips, earlier, self._entries)  # (Q, E)
-        best = best_clips(distances, self._owner)
-        person_distances = np.take_along_axis(distances, best, axis=1)  # (Q, P)
-        probabilities = self.model.probabilities(person_distances)
+        found = search(self.model, self.model.encode_windows(clips, earlier), self._gallery)
         return [
-            self._ranking(track_id, n, best[q], person_distances[q], probabilities[q])
-            for q, (track_id, n) in enumerate(zip(track_ids, used, strict=True))
+            Ranking(track_id, self._candidates(each), each.unknown, n)
+            for track_id, n, each in zip(track_ids, used, found, strict=True)
         ]
 
     def _clip(self, history: _History) -> RadarClip:
         places = np.stack(list(history.places))
         return radar_clip(list(history.frames), places, self.model.num_frames, self.model.num_points)
 
-    def _ranking(
-        self,
-        track_id: int,
-        frames_used: int,
-        best: NDArray[np.int64],
-        distances: Float64Array,
-        probabilities: Float64Array,
-    ) -> Ranking:
-        order = np.argsort(-probabilities[:-1], kind="stable")
-        candidates = tuple(
-            Candidate(self._people[p], float(probabilities[p]), self._speakers[best[p]], float(distances[p]))
-            for p in order
+    def _candidates(self, found: Found) -> tuple[Candidate, ...]:
+        rows = zip(found.people, found.probabilities, found.entries, found.distances, strict=True)
+        return tuple(
+            Candidate(self._people[person], float(score), self._speakers[entry], float(distance))
+            for person, score, entry, distance in rows
         )
-        return Ranking(track_id, candidates, float(probabilities[-1]), frames_used)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mission_core.errors import ConfigurationError
-from mission_core.losses import METRIC_LOSSES, metric_loss, pose_loss
+from mission_core.losses import METRIC_LOSSES, matching_loss, metric_loss, pose_loss
 from mission_core.models.learning import Batch, MatchingTraining, Objective, check_clip
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.network import MissionNetwork
@@ -22,12 +22,15 @@ class MissionTraining(MatchingTraining):
     Attributes:
         loss: "triplet" (equation 6), "contrastive" (the ablation noTL) or "all_pairs", see `mission_core.losses`.
         pose_weight: of the pose losses [1/m] against the metric loss; the paper weighs pose : metric as 1 : 2.
+        propose_weight: of the cross-entropy of finding the partner without fusion, against the metric loss. Not in the
+            paper, which searches no large gallery; 0 leaves it out, and whom signatures then propose is left to chance.
     """
 
     method: Literal["mission"] = "mission"
     network: ReidConfig = field(default_factory=ReidConfig)
     loss: Literal["triplet", "contrastive", "all_pairs"] = "triplet"
     pose_weight: float = 0.5
+    propose_weight: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,12 +40,15 @@ class MissionTraining(MatchingTraining):
 
 
 class MissionObjective(Objective):
-    """Metric loss over the distances inside fused pairs, and pose losses of fused and of own tokens (equations 5-7)."""
+    """Metric loss over the distances inside fused pairs, and pose losses of fused and of own tokens (equations 5-7).
+
+    Beside them a loss over the distances without fusion, so that signatures find in a large gallery what fusion ranks.
+    """
 
     def __init__(self, config: MissionTraining) -> None:
         super().__init__()
         self.log_sharpness = torch.nn.Parameter(torch.tensor(math.log(10.0)))
-        self._loss, self._pose_weight = config.loss, config.pose_weight
+        self._loss, self._pose_weight, self._propose_weight = config.loss, config.pose_weight, config.propose_weight
 
     def forward(self, network: MissionNetwork, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """See Objective."""
@@ -52,8 +58,10 @@ class MissionObjective(Objective):
         metric = metric_loss(self._loss, network.distances(radar, vision), self.log_sharpness.exp())
         fused = self._pose(network.joints(radar, vision), batch, pairs)
         own = self._pose(network.own_joints(radar, vision), batch, pairs)
-        parts = {"metric": metric, "fused_pose_m": fused, "own_pose_m": own}
-        return metric + self._pose_weight * (fused + own), parts
+        alone = 2.0 - network.probes(radar) @ network.signatures(vision).T
+        propose = matching_loss(alone, self.log_sharpness.exp())
+        parts = {"metric": metric, "fused_pose_m": fused, "own_pose_m": own, "propose": propose}
+        return metric + self._pose_weight * (fused + own) + self._propose_weight * propose, parts
 
     @staticmethod
     def _pose(joints: tuple[Tensor, Tensor], batch: Batch, pairs: int) -> Tensor:

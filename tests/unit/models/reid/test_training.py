@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from mission_core.models.learning import Batch
+from mission_core.models.pictures.network import PictureNetwork
+from mission_core.models.pictures.training import PictureTraining
+from mission_core.models.reid.configuration import ReidConfig
+from mission_core.models.reid.network import MissionNetwork
+from mission_core.models.reid.training import MissionObjective, MissionTraining
+
+PEOPLE, FRAMES, POINTS = 4, 20, 8
+
+
+@pytest.fixture
+def batch(pictures: PictureNetwork) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    seen = pictures(torch.zeros(1, 96, 64, 3, dtype=torch.uint8), torch.zeros(1, 4)).shape[1]
+    return Batch(
+        drawn(PEOPLE, FRAMES, POINTS, 5),
+        torch.ones(PEOPLE, FRAMES, POINTS, dtype=torch.bool),
+        torch.ones(PEOPLE, FRAMES, dtype=torch.bool),
+        drawn(PEOPLE, FRAMES, 3),
+        drawn(PEOPLE, FRAMES, 32, 3),
+        drawn(PEOPLE, FRAMES, seen),
+        drawn(PEOPLE, FRAMES, 4),
+        drawn(PEOPLE, FRAMES, 32, 3),
+        torch.zeros(PEOPLE, 1),
+    )
+
+
+def test_loss_without_fusion_counts_by_its_weight_and_teaches_both_sides(
+    pictures: PictureNetwork, batch: Batch
+) -> None:
+    torch.manual_seed(0)
+    shape = ReidConfig(num_frames=FRAMES, num_points=POINTS, dim=16, lstm_layers=1, dropout=0.0)
+    network = MissionNetwork(shape, pictures)
+    losses = []
+    for weight in (0.0, 0.1):
+        config = MissionTraining(
+            name="tiny",
+            network=shape,
+            pictures=PictureTraining(name="p"),
+            loss="all_pairs",  # the only one without chance
+            propose_weight=weight,
+        )
+        loss, parts = MissionObjective(config)(network, batch)
+        losses.append(loss)
+    torch.testing.assert_close(losses[1] - losses[0], 0.1 * parts["propose"], atol=1e-5, rtol=1e-4)
+    parts["propose"].backward()
+    for layer in (network.radar.frame, network.vision.frame, network.radar_projection, network.vision_projection):
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.abs().max() > 0
+    assert (
+        network.radar_fusion.inter_query.weight.grad is None or not network.radar_fusion.inter_query.weight.grad.any()
+    )
