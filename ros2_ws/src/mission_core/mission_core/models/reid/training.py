@@ -30,7 +30,7 @@ class MissionTraining(MatchingTraining):
     network: ReidConfig = field(default_factory=ReidConfig)
     loss: Literal["triplet", "contrastive", "all_pairs"] = "triplet"
     pose_weight: float = 0.5
-    propose_weight: float = 0.1
+    propose_weight: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
