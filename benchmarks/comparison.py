@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mission_core.evaluation import evaluate
-from mission_core.reports import report
 from rich.console import Console
 
 from mission_core.data.shards import DataSet, open_dataset
+from mission_core.evaluation.conduct import evaluate
+from mission_core.evaluation.reports import report
 from mission_core.models.baselines.pose_training import PoseTraining
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mission_core.data.walks import WalkSetConfig, load_people, protocol
-from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.evaluation.identification import Identification, score_queries, shuffle_between_people
 from mission_core.models.card import DEFAULT_MODEL
 from mission_core.models.reid.model import ReidModel
 from mission_core.paths import share_directory

@@ -21,7 +21,7 @@ MOTION_PROTOCOL = "walks"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command, for data sets; --model and --json are told by `mission evaluate BAG`."""
-    from mission_core.protocols import PROTOCOLS
+    from mission_core.evaluation.protocols import PROTOCOLS
 
     group = parser.add_argument_group("of a data set")
     group.add_argument("--dataset", metavar="D", help="directory of a data set, or its name")
@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = _protocol(arguments)
     import rich
 
-    from mission_core.evaluation import evaluate
+    from mission_core.evaluation.conduct import evaluate
+    from mission_core.evaluation.reports import report
     from mission_core.models.reid.model import ReidModel
-    from mission_core.reports import report
 
     rich.reconfigure(stderr=True)  # bars must not mix with the figures
     model = ReidModel.load(model_directory(arguments.model or DEFAULT_MODEL))
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     evaluation = evaluate(takes, model, protocol, seed=arguments.seed or 0)
     content = {**_header(takes, model, arguments.seed or 0), **report(evaluation)}
     if arguments.images is not None:
-        from mission_core.evaluation_plots import draw
+        from mission_core.evaluation.plots import draw
 
         for path in draw(content, arguments.images):
             print(f"wrote {path}", file=sys.stderr)

@@ -206,7 +206,7 @@ def recoloured(crops: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Protocol:
-    """Queries and gallery of the honest protocol (see `mission_core.evaluate`), people numbered 0..P-1.
+    """Queries and gallery of honest evaluation (see `mission_core.evaluation`), people numbered 0..P-1.
 
     Attributes:
         queries: radar clips, one per radar walk: T frames in its middle.

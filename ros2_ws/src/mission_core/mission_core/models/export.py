@@ -16,7 +16,12 @@ from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE
 from mission_core.data.sets import GENERATOR_VERSION
 from mission_core.data.walks import COHORT_WALKS, cohort, protocol, read_walks
 from mission_core.errors import ModelError
-from mission_core.evaluate import Identification, calibration_summary, score_queries, shuffle_between_people
+from mission_core.evaluation.identification import (
+    Identification,
+    calibration_summary,
+    score_queries,
+    shuffle_between_people,
+)
 from mission_core.models.card import CARD, WEIGHTS
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.learning import MatchingTraining

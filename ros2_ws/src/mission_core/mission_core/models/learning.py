@@ -32,7 +32,7 @@ from mission_core.data.walks import (
     radar_batches,
 )
 from mission_core.errors import ConfigurationError
-from mission_core.evaluate import Identification, check_validation_people, fit_calibration
+from mission_core.evaluation.identification import Identification, check_validation_people, fit_calibration
 from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures.network import MIRRORED_JOINTS, PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
@@ -378,7 +378,7 @@ class MatchingTask(Task):
         self.network.unknown_logit.fill_(unknown_logit)
 
     def identify(self) -> Identification:
-        """Ranks the validation people under the honest protocol of `mission_core.evaluate`."""
+        """Ranks the validation people under the honest protocol of `mission_core.evaluation`."""
         network, here = self.network, device()
         enrolled = []
         for start in range(0, len(self._people.enrolled), CHUNK):

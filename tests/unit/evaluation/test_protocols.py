@@ -5,7 +5,7 @@ import pytest
 
 from mission_core.data.takes import TakeInfo
 from mission_core.errors import ConfigurationError
-from mission_core.protocols import DRAWS, PROTOCOLS, Condition, Given, conditions
+from mission_core.evaluation.protocols import DRAWS, PROTOCOLS, Condition, Given, conditions
 
 SCENES = ("classroom", "corridor", "hall")
 

@@ -3,8 +3,12 @@ import inspect
 import numpy as np
 import pytest
 
-from mission_core import evaluate
-from mission_core.evaluate import Identification, fit_calibration, shuffle_between_people
+from mission_core.evaluation.identification import (
+    Identification,
+    fit_calibration,
+    score_queries,
+    shuffle_between_people,
+)
 from mission_core.models.reid.model import best_clips
 from mission_core.models.reid.processing import RadarClip
 
@@ -33,7 +37,7 @@ def test_best_clip_speaks_for_a_person() -> None:
 
 def test_no_label_can_reach_the_scorer() -> None:
     known = {"model", "clips", "features", "owner", "earlier", "batch"}
-    assert set(inspect.signature(evaluate.score_queries).parameters) == known
+    assert set(inspect.signature(score_queries).parameters) == known
 
 
 def test_figures_among_fewer_candidates_agree_with_drawing_them() -> None:

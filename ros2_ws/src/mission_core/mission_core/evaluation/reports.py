@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mission_core.as_released import WARNING
-from mission_core.confusions import Confusions
-from mission_core.evaluate import Identification
-from mission_core.evaluation import Evaluation
-from mission_core.outcomes import Outcome
+from mission_core.evaluation.as_released import WARNING
+from mission_core.evaluation.conduct import Evaluation
+from mission_core.evaluation.confusions import Confusions
+from mission_core.evaluation.identification import Identification
+from mission_core.evaluation.outcomes import Outcome
 
 RANKS = range(1, 11)
 """Of the cumulative matching characteristic."""

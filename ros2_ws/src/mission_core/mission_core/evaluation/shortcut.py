@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from mission_core.data import splits
 from mission_core.data.takes import RadarTake, TakeSet, radar_take
-from mission_core.evaluate import Identification
+from mission_core.evaluation.identification import Identification
 from mission_core.types import Column, Float64Array
 
 GROUPS: Mapping[str, tuple[int, ...]] = {

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
-from mission_core.encoding import Clips
 from mission_core.errors import ConfigurationError
-from mission_core.evaluate import Identification, score_queries, shuffle_between_people
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.identification import Identification, score_queries, shuffle_between_people
+from mission_core.evaluation.protocols import Condition
 from mission_core.metrics import cmc
 from mission_core.models.reid.processing import RadarClip
-from mission_core.protocols import Condition
 from mission_core.types import Float64Array
 
 ACCIDENT = 0.001

@@ -7,17 +7,17 @@ import numpy as np
 from rich import get_console
 from rich.progress import track
 
-from mission_core import protocols
-from mission_core.as_released import Released, as_released, embedder
-from mission_core.confusions import Confusions, confusions
 from mission_core.data.takes import TakeInfo, TakeSet
-from mission_core.encoding import Clips
 from mission_core.errors import ConfigurationError
-from mission_core.evidence import Watched, over_time
+from mission_core.evaluation import protocols
+from mission_core.evaluation.as_released import Released, as_released, embedder
+from mission_core.evaluation.confusions import Confusions, confusions
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.evidence import Watched, over_time
+from mission_core.evaluation.open_set import OpenSet, open_set
+from mission_core.evaluation.outcomes import Outcome, evaluate_condition, pooled, queries_of
+from mission_core.evaluation.shortcut import Floor, shortcut_floor
 from mission_core.models.reid.model import ReidModel
-from mission_core.openset import OpenSet, open_set
-from mission_core.outcomes import Outcome, evaluate_condition, pooled, queries_of
-from mission_core.shortcut import Floor, shortcut_floor
 from mission_core.sim.cohort import POPULATION_SEED
 
 WITH_FLOOR = ("closed",)

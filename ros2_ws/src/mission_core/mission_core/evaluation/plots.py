@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mission_core.errors import ConfigurationError
-from mission_core.protocols import PROTOCOLS
+from mission_core.evaluation.protocols import PROTOCOLS
 
 MAX_CURVES = 10
 """Conditions whose characteristic is drawn."""

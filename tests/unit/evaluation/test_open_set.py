@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mission_core.errors import ConfigurationError
-from mission_core.evaluate import Identification
-from mission_core.openset import FALSE_ALARMS, ask, open_set, threshold
+from mission_core.evaluation.identification import Identification
+from mission_core.evaluation.open_set import FALSE_ALARMS, ask, open_set, threshold
 
 
 def softmax(distances: np.ndarray) -> np.ndarray:

@@ -5,10 +5,10 @@ import pytest
 from sample_walkers import Listmaker, Merging, Reader, WalkMatcher, camera_take_of, info, radar_take_of, walkers
 
 from mission_core.data.takes import TakeList
-from mission_core.encoding import Clips
 from mission_core.errors import ConfigurationError
-from mission_core.outcomes import Outcome, evaluate_condition, pooled
-from mission_core.protocols import Condition, Given, conditions
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.outcomes import Outcome, evaluate_condition, pooled
+from mission_core.evaluation.protocols import Condition, Given, conditions
 
 
 def outcomes(model: Reader, takes: TakeList, protocol: str = "closed") -> list[Outcome]:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sample_walkers import Reader, walkers
 
-from mission_core.confusions import confusions, known_parameters
-from mission_core.encoding import Clips
-from mission_core.evaluate import Identification
-from mission_core.outcomes import Outcome, evaluate_condition
-from mission_core.protocols import Given, conditions
+from mission_core.evaluation.confusions import confusions, known_parameters
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.identification import Identification
+from mission_core.evaluation.outcomes import Outcome, evaluate_condition
+from mission_core.evaluation.protocols import Given, conditions
 from mission_core.sim.cohort import PARAMETERS
 
 TAKES = walkers()

@@ -5,7 +5,7 @@ import pytest
 from sample_walkers import walkers
 
 from mission_core.data.takes import RadarTake, TakeList
-from mission_core.shortcut import GROUPS, nearest_centroid, shortcut_floor, statistics
+from mission_core.evaluation.shortcut import GROUPS, nearest_centroid, shortcut_floor, statistics
 from mission_core.types import Points
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.data.takes import TakeInfo
-from mission_core.outcomes import Outcome
+from mission_core.evaluation.outcomes import Outcome
 from mission_core.sim.cohort import PARAMETERS, parameter_vector, sample_person
 from mission_core.types import Float64Array
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sample_walkers import Merging, Reader, walkers
 
-from mission_core.encoding import Clips
-from mission_core.evidence import earlier_walks, over_time
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.evidence import earlier_walks, over_time
+from mission_core.evaluation.outcomes import evaluate_condition
+from mission_core.evaluation.protocols import Given, conditions
 from mission_core.models.reid.ranking import EARLIER_WINDOWS
-from mission_core.outcomes import evaluate_condition
-from mission_core.protocols import Given, conditions
 
 
 def watched(model: Reader, walks: int = 20) -> list:

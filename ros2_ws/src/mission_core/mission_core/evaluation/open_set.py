@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.errors import ConfigurationError
-from mission_core.evaluate import Identification
+from mission_core.evaluation.identification import Identification
 from mission_core.metrics import (
     Interval,
     ReliabilityBin,

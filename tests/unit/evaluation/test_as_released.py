@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sample_walkers import Reader, walkers
 
-from mission_core.as_released import as_released, embedder
-from mission_core.encoding import Clips
 from mission_core.errors import ConfigurationError
-from mission_core.evaluation import evaluate
+from mission_core.evaluation.as_released import as_released, embedder
+from mission_core.evaluation.conduct import evaluate
+from mission_core.evaluation.encoding import Clips
 from mission_core.models.reid.processing import RadarClip
 
 

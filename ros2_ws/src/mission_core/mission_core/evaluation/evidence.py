@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mission_core.encoding import Clips
-from mission_core.evaluate import Identification
+from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.identification import Identification
+from mission_core.evaluation.outcomes import Outcome, queries_of, rank
 from mission_core.metrics import Interval, bootstrap_mean
 from mission_core.models.reid.ranking import EARLIER_WINDOWS
-from mission_core.outcomes import Outcome, queries_of, rank
 
 FRAMES = (10, 20, 30, 50)
 """Frames that are looked at within a walk: 1, 2, 3 and 5 seconds."""
