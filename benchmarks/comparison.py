@@ -37,7 +37,7 @@ PROTOCOLS = ("closed", "frames", "unseen", "cross-scene", "camera-angle", "radar
 MORE = ("multi-person", "open-set", "as-released")
 """Protocols of the HEADLINE methods beside PROTOCOLS."""
 SHORT, LONG = "20 frames", "50 frames"
-"""Conditions of the protocol `frames` that the table shows."""
+"""Conditions of the protocol `frames` that the table shows; the second of methods that read so much."""
 
 console = Console(stderr=True)
 
@@ -127,8 +127,8 @@ def write_results(path: Path, content: dict[str, Any]) -> None:
 def table(found: list[dict[str, Any]]) -> str:
     """One row a method, in Markdown; of several seeds their mean and range."""
     rows = [
-        "| method | seeds | parameters | validation mAP | 2 s: top-1 | top-5 | 5 s: top-1 | top-5 | mAP |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| method | seeds | parameters | validation mAP | 2 s: top-1 | top-5 | 5 s: top-1 | top-5 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for method in dict.fromkeys(each["method"] for each in found):
         own = [each for each in found if each["method"] == method]
@@ -138,17 +138,17 @@ def table(found: list[dict[str, Any]]) -> str:
             str(len(own)),
             f"{own[0]['parameters']:,}",
             spread([each["validation"]["mAP"] for each in own]),
-            *(spread_of(rows_of, k) for rows_of in (short, long) for k in ("1", "5")),
-            spread([row["mAP"]["value"] for row in long]),
+            *(spread_of(rows_of, k) if None not in rows_of else "" for rows_of in (short, long) for k in ("1", "5")),
         ]
         rows.append(f"| {' | '.join(cells)} |")
-    chance = condition(found[0], LONG)["chance"]["cmc"]
+    chance = (condition(found[0], SHORT) or {})["chance"]["cmc"]
     return "\n".join([*rows, f"\nChance: {chance['1']:.1%} top-1, {chance['5']:.1%} top-5."])
 
 
-def condition(result: dict[str, Any], label: str) -> dict[str, Any]:
-    """A condition of the protocol `frames`."""
-    return next(row for row in result["protocols"]["frames"]["conditions"] if row["condition"] == label)
+def condition(result: dict[str, Any], label: str) -> dict[str, Any] | None:
+    """A condition of the protocol `frames`; None where the method reads no queries of that length."""
+    rows = result["protocols"]["frames"]["conditions"]
+    return next((row for row in rows if row["condition"] == label), None)
 
 
 def spread_of(rows: list[dict[str, Any]], k: str) -> str:
