@@ -14,7 +14,7 @@ RadarChoice = Literal["device", "sim", "file", "none", "replay"]
 CameraChoice = Literal["kinect", "opencv", "sim", "none", "replay"]
 
 DEFAULT_NAMESPACE = "mission"
-SIM_PEOPLE = ("P00", "P07", "P23")
+SIM_PEOPLE = ("P03", "P07", "P23")
 """Who walks in the simulated rooms; the last one is a stranger to their gallery."""
 GALLERY_IDS = tuple(f"P{number:02d}" for number in range(10))
 """Who is enrolled in their gallery."""

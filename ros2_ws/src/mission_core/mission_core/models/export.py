@@ -40,7 +40,7 @@ PARITY = 1e-5
 """Largest difference between the trained and the exported network that is accepted."""
 LIMITS = """\
 Trained and tested on simulated people only: radar and camera come from the simulator of this repository, see
-docs/twin.md. Nothing is claimed about real people. A few seconds of walking carry little identity: read the figures."""
+docs/twin.md. Nothing is claimed about real people."""
 
 
 def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
