@@ -24,11 +24,10 @@ from rich.console import Console
 from mission_core.data.shards import DataSet, open_dataset
 from mission_core.evaluation.conduct import evaluate
 from mission_core.evaluation.reports import report
-from mission_core.models.baselines.pose_training import PoseTraining
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.reid.model import ReidModel
-from mission_core.models.training import load_config, train
+from mission_core.models.training import is_model, load_config, train
 from mission_core.paths import share_directory
 
 HEADLINE = ("gait_small", "mission_small")
@@ -74,9 +73,7 @@ def configurations(wanted: Sequence[str]) -> dict[str, MatchingTraining]:
         raise SystemExit(f"there is no configuration {unknown[0]!r}, expected one of {', '.join(paths)}")
     loaded = {name: load_config(path) for name, path in paths.items() if not wanted or name in wanted}
     return {
-        name: config
-        for name, config in loaded.items()
-        if isinstance(config, MatchingTraining) and not isinstance(config, PoseTraining)
+        name: config for name, config in loaded.items() if isinstance(config, MatchingTraining) and is_model(config)
     }
 
 

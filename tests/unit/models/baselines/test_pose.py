@@ -17,7 +17,7 @@ from mission_core.models import training
 from mission_core.models.baselines.configuration import POSE, PoseConfig
 from mission_core.models.baselines.pose_network import AnchorBranch, CameraPose, RadarPose, pose_network
 from mission_core.models.baselines.pose_training import PoseObjective, PoseTask, PoseTraining
-from mission_core.models.learning import Batch, Looked
+from mission_core.models.learning import Batch, Looked, People
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
 from mission_core.models.training import train
@@ -105,7 +105,7 @@ def test_exported_network_is_the_trained_one(network: RadarPose | CameraPose, ba
     torch.testing.assert_close(scripted(*inputs), network(*inputs), rtol=0, atol=1e-5)
 
 
-class FewPeople:
+class FewPeople(People):
     """Two people, of whom one walks twice before the camera."""
 
     def __init__(self, features: int) -> None:
@@ -119,21 +119,22 @@ class FewPeople:
             seen = rng.normal(size=(25, 2, features)).astype("f2")
             return Looked(seen, np.ones((25, 4), "f4"), rng.normal(size=(25, 32, 3)).astype("f4"))
 
-        self.validation = [SimpleNamespace(radar=(heard(),), camera=(None,) * walks) for walks in (2, 1)]
+        people: Any = [SimpleNamespace(radar=(heard(),), camera=(None,) * walks) for walks in (2, 1)]
+        self.validation = people
         self.enrolled = [looked() for _ in range(3)]
 
 
 def test_validation_is_the_mean_distance_of_the_joints(
     network: RadarPose | CameraPose, camera: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mission_core.models.baselines.pose_training.CHUNK", 1)
+    monkeypatch.setattr("mission_core.models.learning.CHUNK", 1)
     people: Any = FewPeople(camera["seen"].shape[-1])
     network.eval()
     task = PoseTask(CONFIG, network, PoseObjective(CONFIG), people)
     with torch.inference_mode():
         score, figures = task.validate()
     if isinstance(network, CameraPose):
-        truth = np.stack([walk.joints[2 : 2 + SNIPPET_FRAMES] for walk in people.enrolled])
+        truth = np.stack([people.enrolled[k].joints[2 : 2 + SNIPPET_FRAMES] for k in (0, 2)])
     else:
         truth = np.stack([person.radar[0].joints[2:32] for person in people.validation])
     mean = np.linalg.norm(truth - network.mean_joints.numpy(), axis=-1)[..., POSE_JOINTS].mean()

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
+from mission_core.losses import POSE_JOINTS
 from mission_core.models.learning import Batch
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
@@ -57,3 +59,17 @@ def test_loss_without_fusion_counts_by_its_weight_and_teaches_both_sides(
     assert (
         network.radar_fusion.inter_query.weight.grad is None or not network.radar_fusion.inter_query.weight.grad.any()
     )
+
+
+@torch.inference_mode()
+def test_average_joint_errors_are_of_the_fused_pairs_in_centimetres(pictures: PictureNetwork, batch: Batch) -> None:
+    torch.manual_seed(0)
+    shape = ReidConfig(num_frames=FRAMES, num_points=POINTS, dim=16, lstm_layers=1, dropout=0.0)
+    network = MissionNetwork(shape, pictures).eval()
+    config = MissionTraining(name="tiny", network=shape, pictures=PictureTraining(name="p"))
+    radar = network.encode_radar(batch.points, batch.present, batch.frames, batch.motion)
+    told = network.joints(radar, network.encode_seen(batch.seen, batch.geometry))
+    measured = MissionObjective(config).measure(network, [batch, batch])
+    for name, joints, truth in zip(("radar", "camera"), told, (batch.radar_joints, batch.camera_joints), strict=True):
+        error = np.linalg.norm((joints - truth).numpy(), axis=-1)[..., POSE_JOINTS].mean()
+        assert measured[f"{name}_joint_error_cm"] == pytest.approx(100 * error, rel=1e-3)

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from mission_core import distributed
-    from mission_core.models.training import load_config, train
+    from mission_core.models.training import is_model, load_config, train
 
     config = load_config(arguments.config)
     output = arguments.output or Path("runs") / config.name
@@ -27,5 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
         best = train(config, output, arguments.workers)
         first = distributed.rank() == 0
     if first:
-        print(f"best weights: {best}; export them with `mission export {output} models/{config.name}`")
+        export = f"; export them with `mission export {output} models/{config.name}`" if is_model(config) else ""
+        print(f"best weights: {best}{export}")
     return 0

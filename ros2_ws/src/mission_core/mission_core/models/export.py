@@ -29,6 +29,7 @@ from mission_core.models.matching import MatchingNetwork
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.training import load_config, network_of
+from mission_core.paths import share_directory
 from mission_core.sim.cohort import walkers
 from mission_core.train import restore
 
@@ -68,7 +69,7 @@ def write_run(run: Path, output: Path) -> ReidModel:
         )
     network, saved = _trained(run, config)
     details = {
-        "made_by": [f"mission train config/train/{config.name}.yaml -o {run}", f"mission export {run} {output}"],
+        "made_by": [f"mission train {_settings_file(config.name)} -o {run}", f"mission export {run} {output}"],
         "license": "Apache-2.0",
         "limits": LIMITS,
         "training": {**_plain(dataclasses.asdict(config)), "best_step": saved["step"]},
@@ -119,6 +120,13 @@ def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
         "null_modality_control": {key: null[key] for key in ("top1", "top1_95", "top5", "top5_95")},
         "calibration": calibration_summary(model, distances, test.truth),
     }
+
+
+def _settings_file(name: str) -> str:
+    """Where the settings of that name are, among those that come with mission."""
+    share = share_directory()
+    found = sorted((share / "config" / "train").rglob(f"{name}.yaml"))
+    return str(found[0].relative_to(share)) if found else f"{name}.yaml"
 
 
 def _trained(run: Path, config: MatchingTraining) -> tuple[MatchingNetwork, dict[str, Any]]:

@@ -7,7 +7,7 @@ the frozen picture network reads of the camera's walks is kept on disk beside it
 import functools
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -308,6 +308,24 @@ class People:
         parts = *zip(*radar, strict=True), *zip(*camera, strict=True), truth
         return Batch(*(torch.from_numpy(np.stack(part)) for part in parts))
 
+    def validation_pairs(self, shape: tuple[int, int]) -> Iterator[Batch]:
+        """The middle of the validation people's walks, each before the radar with another one before the camera.
+
+        Args:
+            shape: T, N of the radar clips.
+        """
+        looked, pairs = iter(self.enrolled), []
+        for person in self.validation:
+            pairs += list(zip(person.radar, [next(looked) for _ in person.camera], strict=False))
+        for start in range(0, len(pairs), CHUNK):
+            radar, camera = [], []
+            for walk, sight in pairs[start : start + CHUNK]:
+                heard, first = Heard.of(walk), middle(len(walk.points), shape[0])
+                radar.append(padded(*heard.clip(slice(first, first + shape[0]), mirrored=False), *shape))
+                camera.append(sight.clip(middle(len(sight.geometry), SNIPPET_FRAMES), mirrored=False))
+            parts = *zip(*radar, strict=True), *zip(*camera, strict=True), np.zeros((len(radar), 0), np.float32)
+            yield Batch(*(torch.from_numpy(np.stack(part)) for part in parts)).to(device())
+
     @staticmethod
     def _look(walk: Looked, mirrored: bool, rng: np.random.Generator) -> tuple[Float32Array, ...]:
         start = int(rng.integers(len(walk.geometry) - SNIPPET_FRAMES + 1))
@@ -340,6 +358,10 @@ class Objective(nn.Module):
     def prepare(self, network: Any, batch: Batch) -> None:
         """Sets what a network knows of its inputs beforehand, from a large batch."""
 
+    def measure(self, network: Any, pairs: Iterable[Batch]) -> Mapping[str, float]:  # noqa: ARG002
+        """Figures of validation people's pairs that are told beside how they are ranked; nothing is chosen by them."""
+        return {}
+
 
 class MatchingTask(Task):
     """Radar and camera clips that belong together, among those that do not."""
@@ -367,7 +389,8 @@ class MatchingTask(Task):
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task."""
         figures = self.identify().summary()
-        return figures["mAP"], figures
+        pairs = self._people.validation_pairs(self._shape)
+        return figures["mAP"], {**figures, **self.objective.measure(self.network, pairs)}
 
     def calibrate(self) -> None:
         """See Task."""

@@ -98,6 +98,11 @@ def train(config: Training, directory: Path, workers: int = 1) -> Path:
     return Trainer(task, config, directory).run()
 
 
+def is_model(config: Training) -> bool:
+    """Whether what comes out matches, so that it can be exported; networks that read pictures or tell joints do not."""
+    return isinstance(config, MatchingTraining) and METHODS[config.method].task is MatchingTask
+
+
 def network_of(config: MatchingTraining, seeing: PictureNetwork | None = None) -> nn.Module:
     """The network that a training is of, with random weights; of the picture network, too, where none is given."""
     return METHODS[config.method].network(config.network, seeing or PictureNetwork(config.pictures.network))

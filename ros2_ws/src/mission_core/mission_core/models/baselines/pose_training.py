@@ -1,6 +1,6 @@
 """Training of the networks that tell joints, on the batches that the others learn to match from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,16 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mission_core.camera.snippet import SNIPPET_FRAMES
-from mission_core.data.walks import middle
 from mission_core.losses import pose_loss
 from mission_core.models.baselines.configuration import PoseConfig
 from mission_core.models.baselines.pose_network import CameraPose, RadarPose
-from mission_core.models.learning import Batch, Heard, MatchingTraining, Objective, People, check_clip, padded
+from mission_core.models.learning import Batch, MatchingTraining, Objective, People, check_clip
 from mission_core.train import Task, device
-
-CHUNK = 16
-"""People validated at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +58,8 @@ class PoseTask(Task):
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task; beside the error stands that of telling the mean of the people learnt from, whatever is shown."""
-        told, joints, present = (
-            torch.cat(parts) for parts in zip(*map(self.network.told, self._batches()), strict=True)
-        )
+        batches = self._people.validation_pairs((self.network.num_frames, self.network.num_points))
+        told, joints, present = (torch.cat(parts) for parts in zip(*map(self.network.told, batches), strict=True))
         error = float(pose_loss(told, joints, present))
         mean = float(pose_loss(self.network.mean_joints.expand_as(joints), joints, present))
         return -error, {
@@ -73,18 +67,3 @@ class PoseTask(Task):
             "average_joint_error_cm": round(100.0 * error, 3),
             "mean_pose_error_cm": round(100.0 * mean, 3),
         }
-
-    def _batches(self) -> Iterator[Batch]:
-        """The middle of every walk of the validation people."""
-        network, looked = self.network, iter(self._people.enrolled)
-        for start in range(0, len(self._people.validation), CHUNK):
-            radar, camera = [], []
-            for person in self._people.validation[start : start + CHUNK]:
-                for walk in map(Heard.of, person.radar):
-                    first = middle(len(walk.frames), network.num_frames)
-                    clip = walk.clip(slice(first, first + network.num_frames), mirrored=False)
-                    radar.append(padded(*clip, network.num_frames, network.num_points))
-                for sight in (next(looked) for _ in person.camera):
-                    camera.append(sight.clip(middle(len(sight.geometry), SNIPPET_FRAMES), mirrored=False))
-            parts = *zip(*radar, strict=True), *zip(*camera, strict=True), np.zeros((len(radar), 0), np.float32)
-            yield Batch(*(torch.from_numpy(np.stack(part)) for part in parts)).to(device())
