@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/comparison.py [--seeds 3] [--runs runs] [--dataset walkers58] [METHOD ...]
 
-Trains each method of `config/train/` and `config/train/compare/` (seed by seed, the picture network once for all),
-exports it, evaluates it on the data set by the protocols of PROTOCOLS, and prints the table. What is done is kept in
-`--runs` and not done again: the command can be interrupted at any time and goes on where it was. HEADLINE methods are
-trained with as many seeds as asked for, the others with the first.
+Trains each method of `config/train/*_small.yaml` and `config/train/compare/` (seed by seed, the picture network once
+for all), exports it, evaluates it on the data set by the protocols of PROTOCOLS, and prints the table. What is done is
+kept in `--runs` and not done again: the command can be interrupted at any time and goes on where it was. HEADLINE
+methods are trained with as many seeds as asked for, the others with the first.
 
 Model selection and calibration see validation people only; the data set is opened once for each trained model.
 """
@@ -68,7 +68,7 @@ def main() -> None:
 def configurations(wanted: Sequence[str]) -> dict[str, MatchingTraining]:
     """Settings by the name of their file, those that match."""
     below = share_directory() / "config" / "train"
-    paths = {path.stem: path for path in (*sorted(below.glob("*.yaml")), *sorted(below.glob("compare/*.yaml")))}
+    paths = {path.stem: path for path in (*sorted(below.glob("*_small.yaml")), *sorted(below.glob("compare/*.yaml")))}
     if unknown := sorted(set(wanted) - set(paths)):
         raise SystemExit(f"there is no configuration {unknown[0]!r}, expected one of {', '.join(paths)}")
     loaded = {name: load_config(path) for name, path in paths.items() if not wanted or name in wanted}
