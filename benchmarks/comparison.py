@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from mission_core.data.shards import DataSet, open_dataset
-from mission_core.evaluation.conduct import evaluate
+from mission_core.evaluation.evaluate import evaluate
 from mission_core.evaluation.reports import report
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining

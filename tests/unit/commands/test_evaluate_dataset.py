@@ -12,7 +12,7 @@ from mission_core import cli
 from mission_core.data.shards import Job, Recipe, build
 from mission_core.data.takes import Take, TakeInfo
 from mission_core.errors import ConfigurationError
-from mission_core.evaluation.conduct import require_test_people
+from mission_core.evaluation.evaluate import require_test_people
 from mission_core.evaluation.protocols import PROTOCOLS
 from mission_core.models.reid.model import ReidModel
 

@@ -8,8 +8,8 @@ from sample_walkers import Reader, walkers
 
 from mission_core.errors import ConfigurationError
 from mission_core.evaluation.as_released import as_released, embedder
-from mission_core.evaluation.conduct import evaluate
 from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.evaluate import evaluate
 from mission_core.models.reid.processing import RadarClip
 
 

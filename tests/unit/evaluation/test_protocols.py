@@ -2,32 +2,20 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from sample_walkers import SCENES, info
 
 from mission_core.data.takes import TakeInfo
 from mission_core.errors import ConfigurationError
 from mission_core.evaluation.protocols import DRAWS, PROTOCOLS, Condition, Given, conditions
 
-SCENES = ("classroom", "corridor", "hall")
-
 
 def cohort(people: int = 58, walks: int = 20) -> list[TakeInfo]:
-    return [
-        TakeInfo(
-            take_id=f"P{person:02d}-{sensor}-{walk:02d}",
-            person_id=f"P{person:02d}",
-            walk_id=f"P{person:02d}-{sensor}-{walk:02d}",
-            sensor="radar" if sensor == "radar" else "camera",
-            scene=SCENES[walk % 3],
-            angle_deg=15.0 * (walk % 5),
-            people=2 if walk == walks else 1,
-            person_seed=person,
-        )
-        for person, sensor, walk in itertools.product(range(people), ("radar", "camera"), range(walks + 1))
-    ]
+    every = itertools.product(range(people), ("radar", "camera"), range(walks + 1))
+    return [info(person, walk, sensor, people=2 if walk == walks else 1) for person, sensor, walk in every]
 
 
 COHORT = cohort()
-OF = {info.take_id: info for info in COHORT}
+OF = {own.take_id: own for own in COHORT}
 APART = [name for name in PROTOCOLS if name != "walks"]  # protocols for sensors that watch different walks
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mission_core.models.baselines.vision import FocalConv, MetricBox, MicroMotion, PartBranch, TemporalFrames
+from mission_core.models.baselines.vision import FocalConv, MicroMotion, PartBranch, TemporalFrames
 from mission_core.models.pictures.network import BEFORE_MAP, JOINTS_AND_OUTLINE
 
 
@@ -68,9 +68,3 @@ def test_parts_move_by_themselves() -> None:
     changed[:, :, 1] += 1.0
     difference = (motion(changed) - motion(parts)).abs().amax(dim=(0, 2))
     assert (difference > 1e-6).tolist() == [False, True, False]
-
-
-@torch.inference_mode()
-def test_metric_box_marks_what_is_not_known() -> None:
-    box = MetricBox()(torch.tensor([[0.0, 4.0, 1.8, 0.6], [0.0, float("nan"), 1.8, 0.6]]))
-    torch.testing.assert_close(box, torch.tensor([[0.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]]))

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = _protocol(arguments)
     import rich
 
-    from mission_core.evaluation.conduct import evaluate
+    from mission_core.evaluation.evaluate import evaluate
     from mission_core.evaluation.reports import report
     from mission_core.models.reid.model import ReidModel
 

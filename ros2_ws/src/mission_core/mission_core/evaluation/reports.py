@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mission_core.evaluation.as_released import WARNING
-from mission_core.evaluation.conduct import Evaluation
 from mission_core.evaluation.confusions import Confusions
+from mission_core.evaluation.evaluate import Evaluation
 from mission_core.evaluation.identification import Identification
 from mission_core.evaluation.outcomes import Outcome
 

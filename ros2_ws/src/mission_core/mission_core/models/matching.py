@@ -10,24 +10,6 @@ from torch.nn import functional
 from mission_core.models.pictures.network import PictureNetwork
 
 
-def masked_softmax(logits: Tensor, present: Tensor) -> Tensor:
-    """Softmax over the last dimension where `present`; a row with nothing present stays finite."""
-    return functional.softmax(logits.masked_fill(~present, -1e4), dim=-1)
-
-
-class AttentionPooling(nn.Module):
-    """Weighted sum over a set, weights by a softmax over learned scores (Mission, equation 1)."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(dim, 1)
-
-    def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Pools tokens (..., S, C) where present (..., S) to (..., C)."""
-        weights = masked_softmax(self.score(tokens).squeeze(-1), present)
-        return (weights.unsqueeze(-1) * tokens).sum(dim=-2)
-
-
 class MatchingNetwork(nn.Module):
     """A network that tells how far a radar clip and a camera clip speak of one person.
 

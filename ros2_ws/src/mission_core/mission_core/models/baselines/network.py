@@ -8,7 +8,8 @@ from mission_core.models.baselines.configuration import DualConfig
 from mission_core.models.baselines.radar import radar_branch
 from mission_core.models.baselines.reflection import ReflectionBranch
 from mission_core.models.baselines.vision import PartBranch, TemporalBranch
-from mission_core.models.matching import AttentionPooling, DualNetwork
+from mission_core.models.layers import AttentionPooling
+from mission_core.models.matching import DualNetwork
 from mission_core.models.pictures.network import PictureNetwork
 
 

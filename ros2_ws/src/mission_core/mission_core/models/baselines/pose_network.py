@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core.models.baselines.configuration import PoseConfig
-from mission_core.models.baselines.radar import PointScale, Recurrence, pointnet
+from mission_core.models.baselines.radar import pointnet
 from mission_core.models.baselines.vision import TemporalFrames
+from mission_core.models.layers import AttentionPooling, PointScale, Recurrence
 from mission_core.models.learning import Batch
-from mission_core.models.matching import AttentionPooling
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.reid.network import PoseHead
 

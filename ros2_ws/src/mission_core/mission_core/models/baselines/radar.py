@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mission_core.models.layers import PointScale, Recurrence
 from mission_core.models.reid.configuration import ReidConfig
 from mission_core.models.reid.network import RadarBranch
 
@@ -15,36 +16,6 @@ from mission_core.models.reid.network import RadarBranch
 def pointnet(dim: int, lstm_layers: int) -> RadarBranch:
     """PointNet and LSTM, as in the Mission network."""
     return RadarBranch(ReidConfig(dim=dim, lstm_layers=lstm_layers))
-
-
-class Recurrence(nn.Module):
-    """Bidirectional LSTM over frames, with a way around it, as in `RadarBranch`."""
-
-    def __init__(self, dim: int, layers: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(dim, dim // 2, num_layers=layers, batch_first=True, bidirectional=True)
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, T, D) to the same."""
-        return self.norm(tokens + self.lstm(tokens)[0])
-
-
-class PointScale(nn.Module):
-    """Brings the five features of points to a common scale, as in `RadarBranch`."""
-
-    offset: Tensor
-    scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        # typical value and spread of x, y, z [m], SNR [dB], velocity [m/s]
-        self.register_buffer("offset", torch.tensor([0.0, 0.0, 1.0, 20.0, 0.0]))
-        self.register_buffer("scale", torch.tensor([0.5, 0.5, 1.0, 15.0, 1.5]))
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Points (..., 5) to the same."""
-        return (points - self.offset) / self.scale
 
 
 class VoxelBranch(nn.Module):

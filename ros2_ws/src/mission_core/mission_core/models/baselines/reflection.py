@@ -21,8 +21,7 @@ from torch.nn import functional
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.camera.skeleton import Joint
 from mission_core.models.baselines.radar import pointnet
-from mission_core.models.baselines.vision import MetricBox
-from mission_core.models.matching import AttentionPooling
+from mission_core.models.layers import AttentionPooling, MetricBox
 from mission_core.models.pictures.network import joints_and_outline
 from mission_core.models.reid.processing import FRAME_PERIOD, MOTION_NEIGHBOURS
 from mission_core.types import NUM_JOINTS

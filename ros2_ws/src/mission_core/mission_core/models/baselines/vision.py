@@ -7,29 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mission_core.models.matching import AttentionPooling
+from mission_core.models.layers import AttentionPooling, MetricBox
 from mission_core.models.pictures.backbones import MAP_COLUMNS, MAP_ROWS
 from mission_core.models.pictures.network import SILHOUETTE_HEIGHT, feature_map, silhouettes
-
-
-class MetricBox(nn.Module):
-    """The box of a person in metres, on a common scale, as the Mission network's VisionBranch reads it."""
-
-    SIZE = 5
-    offset: Tensor
-    scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        # typical value and spread of lateral offset, distance, height and width [m]
-        self.register_buffer("offset", torch.tensor([0.0, 4.0, 1.7, 0.6]))
-        self.register_buffer("scale", torch.tensor([1.5, 1.5, 0.1, 0.2]))
-
-    def forward(self, geometry: Tensor) -> Tensor:
-        """Geometry (..., 4) [m], NaN where unknown, to (..., SIZE): 0 where unknown, and whether it is known."""
-        known = torch.isfinite(geometry).all(dim=-1, keepdim=True)
-        metric = (torch.nan_to_num(geometry) - self.offset) / self.scale * known
-        return torch.cat([metric, known.to(metric.dtype)], dim=-1)
 
 
 class TemporalFrames(nn.Module):

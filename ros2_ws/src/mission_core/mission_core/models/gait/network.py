@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core.models.gait.configuration import GaitConfig
-from mission_core.models.matching import AttentionPooling, MatchingNetwork
+from mission_core.models.layers import AttentionPooling
+from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures.network import NUM_OUTLINE, PictureNetwork, joints_and_outline
 from mission_core.sim.cohort import PARAMETERS
 from mission_core.types import NUM_JOINTS

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mission_core.models.matching import AttentionPooling, MatchingNetwork, masked_softmax
+from mission_core.models.layers import AttentionPooling, MetricBox, PointScale, Recurrence, masked_softmax
+from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures.backbones import MAP_COLUMNS, MAP_ROWS
 from mission_core.models.pictures.network import PictureNetwork, feature_map
 from mission_core.models.reid.configuration import ReidConfig
@@ -30,11 +31,9 @@ class RadarBranch(nn.Module):
     attention pooling of equation 1 the maximum over the points and their count, which a softmax loses.
     """
 
-    offset: Tensor
-    scale: Tensor
-
     def __init__(self, config: ReidConfig) -> None:
         super().__init__()
+        self.scale = PointScale()
         widths = config.point_features
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(widths):
@@ -42,17 +41,11 @@ class RadarBranch(nn.Module):
         self.point_mlp = nn.Sequential(*layers)
         self.pool = AttentionPooling(widths[-1])
         self.frame = nn.Linear(2 * widths[-1] + 1, config.dim)
-        self.lstm = nn.LSTM(
-            config.dim, config.dim // 2, num_layers=config.lstm_layers, batch_first=True, bidirectional=True
-        )
-        self.norm = nn.LayerNorm(config.dim)
-        # typical value and spread of x, y, z [m], SNR [dB], velocity [m/s]
-        self.register_buffer("offset", torch.tensor([0.0, 0.0, 1.0, 20.0, 0.0]))
-        self.register_buffer("scale", torch.tensor([0.5, 0.5, 1.0, 15.0, 1.5]))
+        self.recurrence = Recurrence(config.dim, config.lstm_layers)
 
     def point_features(self, points: Tensor) -> Tensor:
         """Points (B, T, N, 5) to features (B, T, N, 64)."""
-        return self.point_mlp((points - self.offset) / self.scale)
+        return self.point_mlp(self.scale(points))
 
     def frames(self, features: Tensor, present: Tensor) -> Tensor:
         """Features (B, T, N, 64), present (B, T, N) to frame tokens (B, T, D)."""
@@ -61,8 +54,7 @@ class RadarBranch(nn.Module):
         count = present.sum(dim=2, keepdim=True).to(features.dtype) / present.shape[2]
         seen = present.any(dim=2, keepdim=True).to(features.dtype)
         tokens = self.frame(torch.cat([attended * seen, largest, count], dim=-1))  # (B, T, D)
-        # the recurrence sees a residual path, so that a short training run need not learn the identity first
-        return self.norm(tokens + self.lstm(tokens)[0])
+        return self.recurrence(tokens)
 
     def forward(self, points: Tensor, present: Tensor) -> Tensor:
         """Encodes points (B, T, N, 5), present (B, T, N) to frame tokens (B, T, D)."""
@@ -77,25 +69,18 @@ class VisionBranch(nn.Module):
     in which position and scale show; here the person's crop and, apart from it, the metric box say the same.
     """
 
-    offset: Tensor
-    scale: Tensor
-
     def __init__(self, config: ReidConfig, channels: int) -> None:
         super().__init__()
+        self.box = MetricBox()
         self.narrow = nn.Linear(channels, 64)
-        self.frame = nn.Linear(MAP_ROWS * MAP_COLUMNS * 64 + 5, config.dim)
+        self.frame = nn.Linear(MAP_ROWS * MAP_COLUMNS * 64 + MetricBox.SIZE, config.dim)
         self.gru = nn.GRU(config.dim, config.dim // 2, batch_first=True, bidirectional=True)
         self.norm = nn.LayerNorm(config.dim)
-        # typical value and spread of lateral offset, distance, height and width [m]
-        self.register_buffer("offset", torch.tensor([0.0, 4.0, 1.7, 0.6]))
-        self.register_buffer("scale", torch.tensor([1.5, 1.5, 0.1, 0.2]))
 
     def forward(self, places: Tensor, geometry: Tensor) -> Tensor:
         """Encodes places (B, T, n, channels) and geometry (B, T, 4) [m], NaN = unknown, to (B, T, D)."""
-        known = torch.isfinite(geometry).all(dim=-1, keepdim=True)
-        metric = (torch.nan_to_num(geometry) - self.offset) / self.scale * known
         appearance = functional.relu(self.narrow(places)).flatten(2)
-        tokens = self.frame(torch.cat([appearance, metric, known.to(metric.dtype)], dim=-1))
+        tokens = self.frame(torch.cat([appearance, self.box(geometry)], dim=-1))
         return self.norm(tokens + self.gru(tokens)[0])
 
 
