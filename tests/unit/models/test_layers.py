@@ -1,6 +1,6 @@
 import torch
 
-from mission_core.models.layers import MetricBox, PointScale, Recurrence, masked_softmax
+from mission_core.models.layers import MetricBox, PointScale, Projection, Recurrence, masked_softmax
 
 
 @torch.inference_mode()
@@ -32,3 +32,27 @@ def test_recurrence_looks_both_ways() -> None:
     changed[0, 2] += 1.0
     difference = (recurrence(tokens) - recurrence(changed)).abs().amax(dim=-1)[0]
     assert (difference > 1e-6).all()
+
+
+@torch.inference_mode()
+def test_vectors_that_are_all_but_one_are_told_apart_by_the_projection() -> None:
+    torch.manual_seed(0)
+    projection = Projection(8)
+    nearly_one = torch.ones(2, 16, 8) + 1e-2 * torch.randn(2, 16, 8)
+    vectors = projection(nearly_one)
+    torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2, 16))
+    likeness = vectors.flatten(0, 1) @ vectors.flatten(0, 1).T
+    assert likeness.mean() < 0.5
+
+
+@torch.inference_mode()
+def test_the_settled_projection_is_that_of_use_and_learns_nothing() -> None:
+    torch.manual_seed(0)
+    projection = Projection(8, dropout=0.5)
+    projection(torch.randn(64, 8))  # statistics
+    statistics = {name: value.clone() for name, value in projection.state_dict().items()}
+    pooled = 3.0 + torch.randn(4, 8)
+    settled = projection.settled(pooled)
+    for name, value in projection.state_dict().items():
+        assert torch.equal(value, statistics[name]), name
+    torch.testing.assert_close(settled, projection.eval()(pooled))

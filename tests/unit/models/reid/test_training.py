@@ -53,7 +53,12 @@ def test_loss_without_fusion_counts_by_its_weight_and_teaches_both_sides(
         losses.append(loss)
     torch.testing.assert_close(losses[1] - losses[0], 0.1 * parts["propose"], atol=1e-5, rtol=1e-4)
     parts["propose"].backward()
-    for layer in (network.radar.frame, network.vision.frame, network.radar_projection, network.vision_projection):
+    for layer in (
+        network.radar.frame,
+        network.vision.frame,
+        network.radar_projection.linear,
+        network.vision_projection.linear,
+    ):
         assert layer.weight.grad is not None
         assert layer.weight.grad.abs().max() > 0
     assert (

@@ -72,7 +72,10 @@ class TemporalBranch(nn.Module):
 
 
 class FocalConv(nn.Module):
-    """A convolution that sees a horizontal strip of the picture at a time (GaitPart's focal convolution)."""
+    """A convolution that sees a horizontal strip of the picture at a time (GaitPart's focal convolution).
+
+    Pictures are kept with their channels last, so that strips are only another view of them.
+    """
 
     def __init__(self, inputs: int, outputs: int, strips: int) -> None:
         super().__init__()
@@ -81,9 +84,9 @@ class FocalConv(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures (F, inputs, H, W) to (F, outputs, H, W)."""
-        apart = pictures.unflatten(2, (self.strips, -1)).transpose(1, 2)  # (F, strips, inputs, h, W)
-        shown = functional.leaky_relu(self.conv(apart.flatten(0, 1)), 0.01)
-        return shown.unflatten(0, (-1, self.strips)).transpose(1, 2).flatten(2, 3)
+        apart = pictures.permute(0, 2, 3, 1).unflatten(1, (self.strips, -1)).flatten(0, 1)  # (F * strips, h, W, inputs)
+        shown = functional.leaky_relu(self.conv(apart.permute(0, 3, 1, 2)), 0.01).permute(0, 2, 3, 1)
+        return shown.unflatten(0, (-1, self.strips)).flatten(1, 2).permute(0, 3, 1, 2)
 
 
 class MicroMotion(nn.Module):
@@ -152,7 +155,8 @@ class PartBranch(nn.Module):
 
     def forward(self, seen: Tensor, geometry: Tensor) -> Tensor:
         """Seen (B, T, S), geometry (B, T, 4) to (B, D)."""
-        shown = self.layers(silhouettes(seen).flatten(0, 1).unsqueeze(1))  # (B * T, C, 12, 8)
+        pictures = silhouettes(seen).flatten(0, 1).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        shown = self.layers(pictures)  # (B * T, C, 12, 8)
         parts = (shown.amax(dim=-1) + shown.mean(dim=-1)).transpose(1, 2)  # (B * T, P, C)
         metric = self.metric(self.box(geometry)).unsqueeze(2)  # (B, T, 1, C)
         moved = self.motion(torch.cat([parts.unflatten(0, seen.shape[:2]), metric], dim=2))

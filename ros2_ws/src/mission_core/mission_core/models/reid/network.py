@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mission_core.models.layers import AttentionPooling, MetricBox, PointScale, Recurrence, masked_softmax
+from mission_core.models.layers import AttentionPooling, MetricBox, PointScale, Projection, Recurrence, masked_softmax
 from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures.backbones import MAP_COLUMNS, MAP_ROWS
 from mission_core.models.pictures.network import PictureNetwork, feature_map
@@ -227,8 +227,8 @@ class MissionNetwork(MatchingNetwork):
         self.radar_pooling = Pooling(dim, config.num_points if self.pixels else 1, even=False)
         self.vision_pooling = Pooling(dim, MAP_ROWS * MAP_COLUMNS if self.pixels else 1, even=True)
         # deviation: the released network compares the pooled tokens themselves, which then serve two masters
-        self.radar_projection = nn.Linear(dim, dim)
-        self.vision_projection = nn.Linear(dim, dim)
+        self.radar_projection = Projection(dim)
+        self.vision_projection = Projection(dim)
         self.fused_pose = PoseHead(dim)  # shared by both, as released
         self.radar_pose = PoseHead(dim)
         self.vision_pose = PoseHead(dim)
@@ -289,8 +289,8 @@ class MissionNetwork(MatchingNetwork):
         pooled_r = self.radar_pooling(base_r, query_r, there_r, key_v, value_v, there_v)
         pooled_v = self.vision_pooling(base_v, query_v, there_v, key_r, value_r, there_r).transpose(0, 1)
         return (
-            functional.normalize(self.radar_projection(pooled_r), dim=-1),
-            functional.normalize(self.vision_projection(pooled_v), dim=-1),
+            self.radar_projection(pooled_r),
+            self.vision_projection(pooled_v),
         )
 
     @torch.jit.export
@@ -310,13 +310,13 @@ class MissionNetwork(MatchingNetwork):
         `MissionTraining.propose_weight` does.
         """
         base, _, _, _, there = self._parts(entries)
-        return functional.normalize(self.vision_projection(self.vision_pooling.alone(base, there)), dim=-1)
+        return self.vision_projection.settled(self.vision_pooling.alone(base, there))
 
     @torch.jit.export
     def probes(self, radar: Tensor) -> Tensor:
         """Twice the unit vectors (Q, D) of radar clips with no partner; see `signatures`."""
         base, _, _, _, there = self._parts(radar)
-        return 2.0 * functional.normalize(self.radar_projection(self.radar_pooling.alone(base, there)), dim=-1)
+        return 2.0 * self.radar_projection.settled(self.radar_pooling.alone(base, there))
 
     @torch.jit.export
     def joints(self, radar: Tensor, vision: Tensor) -> tuple[Tensor, Tensor]:
