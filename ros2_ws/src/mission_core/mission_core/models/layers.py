@@ -20,7 +20,7 @@ class AttentionPooling(nn.Module):
     def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Pools tokens (..., S, C) where present (..., S) to (..., C)."""
         weights = masked_softmax(self.score(tokens).squeeze(-1), present)
-        return (weights.unsqueeze(-1) * tokens).sum(dim=-2)
+        return (weights.unsqueeze(-2) @ tokens).squeeze(-2)
 
 
 class Recurrence(nn.Module):
