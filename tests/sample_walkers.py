@@ -95,6 +95,7 @@ class Reader:
     num_points = 8
     snippet_frames = SNIPPET
     merges = False
+    fuses = False
     frame_period_ns = 100_000_000
 
     def encode_clip(self, snippet: Snippet) -> np.ndarray:
@@ -133,6 +134,18 @@ class Merging(Reader):
         new = self.encode_radar(clips)
         read = np.stack([torch.stack([own, *old]).mean(dim=0).numpy() for own, old in zip(new, earlier, strict=True)])
         return np.abs(read[:, :1] - entries[:, 0, 0][None]).astype(float)
+
+
+class Fusing(Reader):
+    """The same, and tells joints that are all 3 cm off before the radar, 4 cm before the camera."""
+
+    fuses = True
+
+    def joints(self, clips: Sequence[RadarClip], _: Sequence[Snippet]) -> tuple[np.ndarray, np.ndarray]:
+        off = np.array([0.03, 0.0, 0.0], np.float32), np.array([0.0, 0.04, 0.0], np.float32)
+        frames = self.num_frames, self.snippet_frames
+        radar, camera = (np.tile(each, (len(clips), count, 32, 1)) for each, count in zip(off, frames, strict=True))
+        return radar, camera
 
 
 class WalkMatcher(Reader):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_walkers import Merging, walkers
+from sample_walkers import Fusing, Merging, walkers
 
 from mission_core import cli
 from mission_core.data.shards import Job, Recipe, build
@@ -76,6 +76,15 @@ def test_a_table_for_people_and_pictures(evaluate: Any, tmp_path: Path, monkeypa
     names = {path.name for path in (tmp_path / "images").iterdir()}
     assert {"closed_cmc.png", "radar-angle_curve.png", "open-set_reliability.png", "open-set_seconds.png"} <= names
     assert all(path.read_bytes().startswith(PNG) for path in (tmp_path / "images").iterdir())
+
+
+def test_a_model_that_tells_joints_is_asked_for_them(evaluate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReidModel, "load", lambda _: Fusing())
+    errors = json.loads(evaluate("closed", "--json")[1])["joint_errors_cm"]
+    assert errors["pairs"] > 0
+    assert (errors["radar"]["value"], errors["camera"]["value"]) == (3.0, 4.0)
+    monkeypatch.setenv("COLUMNS", "160")
+    assert "before the radar 3.00 (3.00-3.00), before the camera 4.00 (4.00-4.00)" in evaluate("closed")[1]
 
 
 def test_the_seed_draws_another_split(evaluate: Any) -> None:

@@ -54,9 +54,22 @@ def test_exported_model_computes_what_the_network_does(model: ReidModel, network
         np.testing.assert_allclose(found, side.numpy(), atol=1e-5)
 
 
-def test_a_model_that_does_not_fuse_has_no_embeddings_of_pairs(gait_model: ReidModel) -> None:
+def test_exported_model_tells_the_joints_that_the_network_does(model: ReidModel, network: MissionNetwork) -> None:
+    clips, snippets = [radar(0), radar(1)], [snippet(2), snippet(3)]
+    with torch.inference_mode():
+        crops, geometry = (torch.from_numpy(np.stack([getattr(s, name) for s in snippets])) for name in PARTS)
+        expected = network.joints(network.encode_radar(*stacked(clips)), network.encode_vision(crops, geometry))
+    told = model.joints(clips, snippets)
+    assert [side.shape for side in told] == [(2, 6, 32, 3), (2, SNIPPET_FRAMES, 32, 3)]
+    for side, found in zip(expected, told, strict=True):
+        np.testing.assert_allclose(found, side.numpy(), atol=1e-5)
+
+
+def test_a_model_that_does_not_fuse_has_neither_embeddings_of_pairs_nor_joints(gait_model: ReidModel) -> None:
     with pytest.raises(ModelError, match="tiny_gait does not fuse"):
         gait_model.embed_pairs([], np.zeros((0, 2, 36), np.float32))
+    with pytest.raises(ModelError, match="it has no joints"):
+        gait_model.joints([], [])
 
 
 def test_nothing_to_score_gives_an_empty_table(model: ReidModel) -> None:

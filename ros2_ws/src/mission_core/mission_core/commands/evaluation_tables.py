@@ -29,6 +29,13 @@ def show(content: dict[str, Any], console: Console | None = None) -> None:
         console.print(_errors(wrong))
     if "shortcut_floor" in content:
         console.print(_floor(content["shortcut_floor"]))
+    if joints := content.get("joint_errors_cm"):
+        text = ", ".join(
+            f"before the {side} {error['value']:.2f} ({error['low']:.2f}-{error['high']:.2f})"
+            for side in ("radar", "camera")
+            if (error := joints[side]) is not None
+        )
+        console.print(f"average joint error [cm], each query fused with a clip of its own person: {text}")
     if "open_set" in content:
         _show_open_set(console, content["open_set"])
         console.print(_by_seconds(content["by_seconds"]))

@@ -14,6 +14,7 @@ from mission_core.evaluation.as_released import Released, as_released, embedder
 from mission_core.evaluation.confusions import Confusions, confusions
 from mission_core.evaluation.encoding import Clips
 from mission_core.evaluation.evidence import Watched, over_time
+from mission_core.evaluation.joints import JointErrors, joint_errors, joint_pairs
 from mission_core.evaluation.open_set import OpenSet, open_set
 from mission_core.evaluation.outcomes import Outcome, evaluate_condition, pooled, queries_of
 from mission_core.evaluation.shortcut import Floor, shortcut_floor
@@ -22,6 +23,8 @@ from mission_core.sim.cohort import POPULATION_SEED
 
 WITH_FLOOR = ("closed",)
 """Protocols beside which the shortcut floor is told: those with training walks of the people who are asked for."""
+WITH_JOINTS = ("closed",)
+"""Protocols beside which models that tell joints are asked for them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,7 @@ class Evaluation:
         outcomes: of each condition.
         confusions: of each condition with one gallery of everybody; None elsewhere.
         floor: for the protocols of WITH_FLOOR.
+        joints: for the protocols of WITH_JOINTS, of a model that fuses, where the data set tells true joints.
         open_set, watched: for open-set.
         released: for as-released, which has no outcomes.
     """
@@ -41,6 +45,7 @@ class Evaluation:
     outcomes: tuple[Outcome, ...]
     confusions: tuple[Confusions | None, ...]
     floor: Floor | None = None
+    joints: JointErrors | None = None
     open_set: OpenSet | None = None
     watched: tuple[Watched, ...] = ()
     released: Released | None = None
@@ -85,6 +90,7 @@ def evaluate(
         outcomes=tuple(outcomes),
         confusions=tuple(_confusions(outcome, takes) for outcome in outcomes),
         floor=shortcut_floor(takes, seed) if protocol in WITH_FLOOR else None,
+        joints=_joints(takes, model, conditions[0]) if protocol in WITH_JOINTS and model.fuses else None,
         open_set=open_set(first.identification, model.probabilities, seed) if protocol == "open-set" else None,
         watched=tuple(over_time(clips, first, seed)) if protocol == "open-set" else (),
     )
@@ -107,6 +113,11 @@ def require_test_people(infos: Iterable[TakeInfo]) -> None:
 def _confusions(outcome: Outcome, takes: TakeSet) -> Confusions | None:
     condition = outcome.condition
     return confusions(outcome, takes.infos) if len(condition.galleries) == 1 and condition.candidates is None else None
+
+
+def _joints(takes: TakeSet, model: ReidModel, condition: protocols.Condition) -> JointErrors | None:
+    pairs = joint_pairs(takes, condition, model.num_frames, model.num_points)
+    return joint_errors(pairs, model.joints) if pairs else None
 
 
 def _released(clips: Clips, condition: protocols.Condition, seed: int) -> Released:

@@ -34,6 +34,8 @@ def report(evaluation: Evaluation) -> dict[str, Any]:
             "training_takes": evaluation.floor.training_takes,
             **{name: _identification(found) for name, found in evaluation.floor.found.items()},
         }
+    if evaluation.joints is not None:
+        content["joint_errors_cm"] = asdict(evaluation.joints)
     if evaluation.open_set is not None:
         content["open_set"] = asdict(evaluation.open_set)
         content["by_seconds"] = [asdict(watched) for watched in evaluation.watched]

@@ -195,12 +195,27 @@ class ReidModel:
         Raises:
             ModelError: this one does not.
         """
-        if not self.fuses:
-            raise ModelError(f"model {self.name} does not fuse radar and camera clips: it has no embeddings of pairs")
+        self._require_fusing("embeddings of pairs")
         radar = self.encode_radar(clips)
         parts = [self.network.embed_pairs(radar, chunk) for chunk in torch.from_numpy(entries).split(CHUNK)]
         radar_side, camera_side = (torch.cat(side, dim=1).numpy() for side in zip(*parts, strict=True))
         return radar_side, camera_side
+
+    @torch.inference_mode()
+    def joints(self, clips: Sequence[RadarClip], snippets: Sequence[Snippet]) -> tuple[Float32Array, Float32Array]:
+        """Joints [m] that P radar clips (P, T, 32, 3) and P snippets (P, S, 32, 3) show, each pair fused.
+
+        Raises:
+            ModelError: the model fuses nothing.
+        """
+        self._require_fusing("joints")
+        seen = torch.from_numpy(np.stack([self.encode_clip(snippet) for snippet in snippets]))
+        radar, camera = self.network.joints(self.encode_radar(clips), seen)
+        return radar.numpy(), camera.numpy()
+
+    def _require_fusing(self, what: str) -> None:
+        if not self.fuses:
+            raise ModelError(f"model {self.name} does not fuse radar and camera clips: it has no {what}")
 
     @torch.inference_mode()
     def compare(self, radar: torch.Tensor, entries: Float32Array) -> Float64Array:
