@@ -87,6 +87,17 @@ def test_a_model_that_tells_joints_is_asked_for_them(evaluate: Any, monkeypatch:
     assert "before the radar 3.00 (3.00-3.00), before the camera 4.00 (4.00-4.00)" in evaluate("closed")[1]
 
 
+def test_queries_are_as_long_as_asked_for(evaluate: Any) -> None:
+    whole, brief = (json.loads(evaluate("closed", "--json", *o)[1]) for o in ([], ["--frames", "7"]))
+    assert [content["conditions"][0]["mean_query_frames"] for content in (whole, brief)] == [20.0, 7.0]
+    assert (whole["model"]["num_frames"], whole["frames"], brief["frames"]) == (20, 20, 7)
+    by_length = json.loads(evaluate("frames", "--json", "--frames", "12")[1])["conditions"]
+    assert [condition["condition"] for condition in by_length] == ["5 frames", "10 frames", "12 frames"]
+    status, _, err = evaluate("closed", "--frames", "21")
+    assert status == 1
+    assert "queries of 21 frames were asked for, expected 1 to 20: model reader reads no more" in err
+
+
 def test_the_seed_draws_another_split(evaluate: Any) -> None:
     one, same, other = (json.loads(evaluate("closed", "--json", *seed)[1]) for seed in ([], [], ["--seed", "3"]))
     assert one == same

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from sample_walkers import Reader, walkers
+from sample_walkers import Fusing, Reader, walkers
 
 from mission_core.errors import ConfigurationError
 from mission_core.evaluation.as_released import as_released, embedder
@@ -13,10 +13,8 @@ from mission_core.evaluation.evaluate import evaluate
 from mission_core.models.reid.processing import RadarClip
 
 
-class Blind(Reader):
+class Blind(Fusing):
     """Fuses pairs, but looks at the pictures only; its own distance inside a pair is noise."""
-
-    fuses = True
 
     def embed_pairs(self, clips: Sequence[RadarClip], entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         number = np.broadcast_to(entries[None, :, 0, :1], (len(clips), len(entries), 1))
@@ -38,17 +36,17 @@ class Sighted(Blind):
 
 def test_a_network_that_ignores_the_radar_is_perfect_as_released_and_at_chance_honestly() -> None:
     takes = walkers(walks=20)
-    released = evaluate(takes, Blind(), "as-released").released
+    released = evaluate(Clips(takes, Blind()), "as-released").released
     assert released is not None
     assert released.cmc[1].value == 1.0
     assert released.control[1].value == 1.0  # with the radar of other people: nothing changes
     assert released.chance[1] == pytest.approx(4 / 59, abs=1e-6)
-    honest = evaluate(takes, Blind(), "closed").outcomes[0].identification
+    honest = evaluate(Clips(takes, Blind()), "closed").outcomes[0].identification
     assert honest.top(1).low <= 1 / 12
 
 
 def test_one_that_reads_the_radar_falls_with_other_peoples_radar() -> None:
-    released = evaluate(walkers(walks=20), Sighted(), "as-released").released
+    released = evaluate(Clips(walkers(walks=20), Sighted()), "as-released").released
     assert released is not None
     assert released.cmc[1].value == 1.0
     assert released.control[1].value < 0.5
@@ -57,7 +55,7 @@ def test_one_that_reads_the_radar_falls_with_other_peoples_radar() -> None:
 
 def test_a_model_that_does_not_fuse_is_told_of() -> None:
     with pytest.raises(ConfigurationError, match="model reader offers none: name a model of the Mission network"):
-        evaluate(walkers(), Reader(), "as-released")
+        evaluate(Clips(walkers(), Reader()), "as-released")
     not_fusing = Blind()
     not_fusing.fuses = False
     with pytest.raises(ConfigurationError, match="offers none"):

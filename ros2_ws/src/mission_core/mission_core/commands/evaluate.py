@@ -63,7 +63,9 @@ def _of_bag(arguments: argparse.Namespace) -> bool:
             f"say what to evaluate, a bag, --dataset or --motion: {' and '.join(sources) or 'nothing'} given; see "
             "`mission evaluate --help`"
         )
-    foreign = ("protocol", "seed", "images") if sources == ["bag"] else ("gallery", "namespace", "params_file")
+    foreign = (
+        ("protocol", "seed", "frames", "images") if sources == ["bag"] else ("gallery", "namespace", "params_file")
+    )
     if given := [name for name in foreign if getattr(arguments, name) is not None]:
         other = "of data sets" if sources == ["bag"] else "of bags"
         raise ConfigurationError(f"--{given[0].replace('_', '-')} is an option {other}: leave it out")

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol", choices=PROTOCOLS, metavar="P", help=f"{told} (default: {DEFAULT_PROTOCOL}, or of --motion walks)"
     )
     group.add_argument("--seed", type=int, help="of all that is drawn (default: 0)")
+    group.add_argument("--frames", type=int, metavar="N", help="of the longest query (default: as the model reads)")
     group.add_argument("--images", type=Path, metavar="DIR", help="draw the figures into a directory")
     add_workers(group)
 
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = _protocol(arguments)
     import rich
 
+    from mission_core.evaluation.encoding import Clips
     from mission_core.evaluation.evaluate import evaluate
     from mission_core.evaluation.reports import report
     from mission_core.models.reid.model import ReidModel
@@ -53,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     rich.reconfigure(stderr=True)  # bars must not mix with the figures
     model = ReidModel.load(model_directory(arguments.model or DEFAULT_MODEL))
     takes = _takes(arguments)
-    evaluation = evaluate(takes, model, protocol, seed=arguments.seed or 0)
-    content = {**_header(takes, model, arguments.seed or 0), **report(evaluation)}
+    evaluation = evaluate(Clips(takes, model, arguments.frames), protocol, arguments.seed or 0)
+    content = {**_header(takes, model, arguments), **report(evaluation)}
     if arguments.images is not None:
         from mission_core.evaluation.plots import draw
 
@@ -89,7 +91,7 @@ def _takes(arguments: argparse.Namespace) -> "DataSet":
     return open_dataset(arguments.dataset)
 
 
-def _header(takes: "DataSet", model: "ReidModel", seed: int) -> dict[str, Any]:
+def _header(takes: "DataSet", model: "ReidModel", arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "dataset": {
             "name": takes.name,
@@ -106,5 +108,6 @@ def _header(takes: "DataSet", model: "ReidModel", seed: int) -> dict[str, Any]:
             "merges_clips": model.merges,
         },
         "mission_version": __version__,
-        "seed": seed,
+        "seed": arguments.seed or 0,
+        "frames": arguments.frames or model.num_frames,
     }

@@ -8,6 +8,7 @@ from rich.progress import track
 
 from mission_core.data.takes import TakeSet, camera_take, radar_take
 from mission_core.data.walks import RadarWalk, middle, walk_before_camera, walk_before_radar
+from mission_core.errors import ConfigurationError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array
@@ -22,11 +23,21 @@ class Clips:
         takes: the data set.
         model: that reads.
         owner: who walks, by id of take; no model ever sees it.
+        longest: frames of the longest query.
+
+    Raises:
+        ConfigurationError: the model does not read queries of as many frames as asked for.
     """
 
-    def __init__(self, takes: TakeSet, model: ReidModel) -> None:
+    def __init__(self, takes: TakeSet, model: ReidModel, frames: int | None = None) -> None:
+        if frames is not None and not 1 <= frames <= model.num_frames:
+            raise ConfigurationError(
+                f"queries of {frames} frames were asked for, expected 1 to {model.num_frames}: model {model.name} "
+                "reads no more"
+            )
         self.takes = takes
         self.model = model
+        self.longest = frames or model.num_frames
         self.owner = {info.take_id: info.person_id for info in takes.infos}
         self._walks: dict[str, RadarWalk | None] = {}
         self._features: dict[str, Float32Array | None] = {}
@@ -47,12 +58,12 @@ class Clips:
 
         Args:
             take_id: of the take.
-            frames: of the query at most, in the middle of the walk; None for as many as the model reads.
+            frames: of the query at most, in the middle of the walk; None for the longest query.
         """
         walk = self._walk(take_id)
         if walk is None:
             return None
-        length = min(frames or self.model.num_frames, self.model.num_frames)
+        length = min(frames or self.longest, self.longest)
         start = middle(len(walk.points), length)
         return walk.clip(start, length, self.model.num_frames, self.model.num_points)
 

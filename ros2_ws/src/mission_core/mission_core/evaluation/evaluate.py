@@ -18,7 +18,6 @@ from mission_core.evaluation.joints import JointErrors, joint_errors, joint_pair
 from mission_core.evaluation.open_set import OpenSet, open_set
 from mission_core.evaluation.outcomes import Outcome, evaluate_condition, pooled, queries_of
 from mission_core.evaluation.shortcut import Floor, shortcut_floor
-from mission_core.models.reid.model import ReidModel
 from mission_core.sim.cohort import POPULATION_SEED
 
 WITH_FLOOR = ("closed",)
@@ -51,27 +50,20 @@ class Evaluation:
     released: Released | None = None
 
 
-def evaluate(
-    takes: TakeSet,
-    model: ReidModel,
-    protocol: str,
-    *,
-    seed: int = 0,
-) -> Evaluation:
+def evaluate(clips: Clips, protocol: str, seed: int = 0) -> Evaluation:
     """Evaluates a model.
 
     Args:
-        takes: the data set.
-        model: the network.
+        clips: of the data set, as the model reads them.
         protocol: key of `protocols.PROTOCOLS`.
         seed: of all that is drawn.
 
     Raises:
         ConfigurationError: the data set or the model does not allow the protocol.
     """
+    takes, model = clips.takes, clips.model
     require_test_people(takes.infos)
-    conditions = protocols.conditions(protocol, protocols.Given(takes.infos, seed, model.num_frames))
-    clips = Clips(takes, model)
+    conditions = protocols.conditions(protocol, protocols.Given(takes.infos, seed, clips.longest))
     if protocol == "as-released":
         return Evaluation(protocol, (), (), released=_released(clips, conditions[0], seed))
     clips.read(
@@ -90,7 +82,7 @@ def evaluate(
         outcomes=tuple(outcomes),
         confusions=tuple(_confusions(outcome, takes) for outcome in outcomes),
         floor=shortcut_floor(takes, seed) if protocol in WITH_FLOOR else None,
-        joints=_joints(takes, model, conditions[0]) if protocol in WITH_JOINTS and model.fuses else None,
+        joints=_joints(clips, conditions[0]) if protocol in WITH_JOINTS and model.fuses else None,
         open_set=open_set(first.identification, model.probabilities, seed) if protocol == "open-set" else None,
         watched=tuple(over_time(clips, first, seed)) if protocol == "open-set" else (),
     )
@@ -115,8 +107,9 @@ def _confusions(outcome: Outcome, takes: TakeSet) -> Confusions | None:
     return confusions(outcome, takes.infos) if len(condition.galleries) == 1 and condition.candidates is None else None
 
 
-def _joints(takes: TakeSet, model: ReidModel, condition: protocols.Condition) -> JointErrors | None:
-    pairs = joint_pairs(takes, condition, model.num_frames, model.num_points)
+def _joints(clips: Clips, condition: protocols.Condition) -> JointErrors | None:
+    model = clips.model
+    pairs = joint_pairs(clips.takes, condition, model.num_frames, model.num_points, clips.longest)
     return joint_errors(pairs, model.joints) if pairs else None
 
 

@@ -51,7 +51,7 @@ def over_time(clips: Clips, outcome: Outcome, seed: int = 0) -> list[Watched]:
     model, truth = clips.model, outcome.identification.truth
     gallery = [i for i in outcome.condition.galleries[0] if clips.features(i) is not None]
     period = model.frame_period_ns * 1e-9
-    lengths = sorted({min(frames, model.num_frames) for frames in FRAMES} | {model.num_frames})
+    lengths = sorted({min(frames, clips.longest) for frames in FRAMES} | {clips.longest})
     points = []
     for length in lengths:
         queries = queries_of(clips, outcome.asked, length)

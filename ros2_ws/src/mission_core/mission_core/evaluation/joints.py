@@ -73,7 +73,9 @@ class JointErrors:
     camera: Interval | None
 
 
-def joint_pairs(takes: TakeSet, condition: Condition, num_frames: int, num_points: int) -> list[JointPair]:
+def joint_pairs(
+    takes: TakeSet, condition: Condition, num_frames: int, num_points: int, longest: int | None = None
+) -> list[JointPair]:
     """Each query of a condition with an enrolled clip of the same person, in turn.
 
     Args:
@@ -81,6 +83,7 @@ def joint_pairs(takes: TakeSet, condition: Condition, num_frames: int, num_point
         condition: of a protocol.
         num_frames: T of radar clips.
         num_points: N of radar clips.
+        longest: frames of the longest radar clip; by default T.
 
     Takes that do not tell true joints, as recorded ones do not, are left out.
     """
@@ -95,7 +98,7 @@ def joint_pairs(takes: TakeSet, condition: Condition, num_frames: int, num_point
     for take_id in track(condition.query, "reading joints before the radar", console=get_console()):
         heard = walk_before_radar(radar_take(takes, take_id))
         if heard is not None and np.isfinite(heard.joints).all() and (person := owner[take_id]) in turn:
-            clip = _middle_before_radar(heard, num_frames, num_points)
+            clip = _middle_before_radar(heard, longest or num_frames, num_frames, num_points)
             pairs.append(JointPair(person, *clip, *next(turn[person])))
     return pairs
 
@@ -105,12 +108,14 @@ def _middle_before_camera(walk: CameraWalk) -> tuple[Snippet, Float32Array]:
     return walk.snippet(start), walk.joints[start : start + SNIPPET_FRAMES]
 
 
-def _middle_before_radar(walk: RadarWalk, num_frames: int, num_points: int) -> tuple[RadarClip, Float32Array]:
-    start = middle(len(walk.points), num_frames)
+def _middle_before_radar(
+    walk: RadarWalk, length: int, num_frames: int, num_points: int
+) -> tuple[RadarClip, Float32Array]:
+    start = middle(len(walk.points), length)
     joints = np.zeros((num_frames, *walk.joints.shape[1:]), np.float32)
-    own = walk.joints[start : start + num_frames]
+    own = walk.joints[start : start + length]
     joints[num_frames - len(own) :] = own
-    return walk.clip(start, num_frames, num_frames, num_points), joints
+    return walk.clip(start, length, num_frames, num_points), joints
 
 
 def joint_errors(pairs: Sequence[JointPair], tell: TellsJoints) -> JointErrors:

@@ -36,7 +36,7 @@ class Condition:
         value: place on the axis of a curve; None where conditions have no order.
         query: ids of the radar's takes.
         galleries: ids of the camera's takes; the figures of several galleries are averaged.
-        frames: longest query; None for as long as the model reads.
+        frames: of its queries at most; None for the longest.
         candidates: people in a gallery, exact averages over all galleries of that size; None for everybody.
     """
 
@@ -55,7 +55,7 @@ class Given:
     Attributes:
         infos: of all takes of the data set.
         seed: of whatever is drawn.
-        longest: frames of the model's longest query.
+        longest: frames of the longest query.
     """
 
     infos: Infos
