@@ -271,7 +271,7 @@ def below(found: Mapping[str, Sequence[Job]]) -> list[str]:
     closed = [job.results()["closed"] for jobs in found.values() for job in jobs if "closed" in job.results()]
     if not closed:
         return []
-    floor, chance = closed[0]["shortcut_floor"]["all statistics"], closed[0]["conditions"][0]["chance"]
+    floor, chance = closed[0]["shortcut_floor"]["all"], closed[0]["conditions"][0]["chance"]
     last = [f"{100 * chance['cmc'][k]:.1f}" for k in ("1", "5")]
     return [
         row("shortcut floor", "", "", "", *(spread([floor["cmc"][k]]) for k in ("1", "5")), *[""] * 5),
