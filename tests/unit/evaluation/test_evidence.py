@@ -37,3 +37,12 @@ def test_earlier_walks_are_all_others_of_the_same_person() -> None:
     truth = np.array([0, 1, 0, 1, 0])
     before = earlier_walks(truth, seed=0)
     assert [sorted(own) for own in before] == [[2, 4], [3], [0, 4], [1], [0, 2]]
+
+
+def test_whoever_is_not_enrolled_is_told_apart_by_a_model_that_knows_everybody() -> None:
+    for point in watched(Merging(), walks=8):
+        assert point.auroc.value == 1.0
+        assert point.identified.value == 1.0
+    guesses = watched(Reader(error=30.0), walks=8)[-1]
+    assert guesses.auroc.value < 0.7
+    assert guesses.identified.value < 0.5

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 SHOWN_RANKS = ("1", "3", "5", "10")
+OPEN = ("area under ROC", "identified at 10 % false alarms")
 
 
 def show(content: dict[str, Any], console: Console | None = None) -> None:
@@ -153,11 +154,12 @@ def _show_open_set(console: Console, found: dict[str, Any]) -> None:
 
 def _by_seconds(points: Iterable[dict[str, Any]]) -> Table:
     table = Table(title="accuracy by time watched, percent")
-    for column in ("seconds", "walks", "top-1", "mean probability of the right person", "of unknown"):
+    for column in ("seconds", "walks", "top-1", "mean probability of the right person", "of unknown", *OPEN):
         table.add_column(column)
     for point in points:
-        figures = (with_interval(point["top1"]), with_interval(point["truth"]), percent(point["unknown"]))
-        table.add_row(f"{point['seconds']:.1f}", str(point["windows"]), *figures)
+        first, truth, area, identified = (with_interval(point[k]) for k in ("top1", "truth", "auroc", "identified"))
+        row = (f"{point['seconds']:.1f}", str(point["windows"]), first, truth, percent(point["unknown"]))
+        table.add_row(*row, area, identified)
     return table
 
 

@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from mission_core.evaluation.encoding import Clips
 from mission_core.evaluation.identification import Identification
+from mission_core.evaluation.open_set import ask, auroc, identified
 from mission_core.evaluation.outcomes import Outcome, queries_of, rank
 from mission_core.metrics import Interval, bootstrap_mean
 from mission_core.models.reid.ranking import EARLIER_WINDOWS
 
 FRAMES = (10, 20, 30, 50)
 """Frames that are looked at within a walk: 1, 2, 3 and 5 seconds."""
+FALSE_ALARMS = 0.1
+"""Rate at which the detection-and-identification rate is told."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Watched:
         top1: share of the queries in which the right person is first.
         truth: mean probability of the right person.
         unknown: mean probability of "unknown".
+        auroc: of "enrolled" against "not enrolled", everybody left out of the gallery in turn.
+        identified: detection-and-identification rate at 10 % false alarms.
     """
 
     seconds: float
@@ -34,6 +39,8 @@ class Watched:
     top1: Interval
     truth: Interval
     unknown: float
+    auroc: Interval
+    identified: Interval
 
 
 def over_time(clips: Clips, outcome: Outcome, seed: int = 0) -> list[Watched]:
@@ -82,6 +89,7 @@ def earlier_walks(truth: NDArray[np.int64], seed: int) -> list[list[int]]:
 
 def _watched(clips: Clips, found: Identification, seconds: float, windows: int) -> Watched:
     probabilities = clips.model.probabilities(found.distances)
+    asked = ask(found, clips.model.probabilities)
     of_truth = probabilities[np.arange(len(found.truth)), found.truth]
     return Watched(
         seconds=seconds,
@@ -90,4 +98,6 @@ def _watched(clips: Clips, found: Identification, seconds: float, windows: int) 
         top1=found.top(1),
         truth=bootstrap_mean(of_truth, found.truth),
         unknown=float(probabilities[:, -1].mean()),
+        auroc=auroc(asked),
+        identified=identified(asked, FALSE_ALARMS),
     )

@@ -119,8 +119,8 @@ def open_set(found: Identification, probabilities: Probabilities, seed: int = 0)
     return OpenSet(
         people=found.num_people,
         queries=count,
-        auroc=bootstrap(lambda chosen: area_under_roc(asked.inside[chosen], asked.outside[chosen]), asked.truth),
-        identified={rate: bootstrap(partial(_identified, asked, rate), asked.truth) for rate in FALSE_ALARMS},
+        auroc=auroc(asked),
+        identified={rate: identified(asked, rate) for rate in FALSE_ALARMS},
         false_alarms=bootstrap_mean(asked.accepted[count:].astype(float), asked.truth),
         detected=bootstrap_mean(asked.accepted[inside].astype(float), asked.truth),
         led_by_truth=bootstrap_mean((asked.accepted[inside] & asked.right).astype(float), asked.truth),
@@ -146,6 +146,19 @@ def ask(found: Identification, probabilities: Probabilities) -> Asked:
         confidence=np.concatenate([inside.max(axis=1), outside.max(axis=1)]),
         correct=np.concatenate([answers == found.truth, without == people - 1]),
     )
+
+
+def auroc(asked: Asked) -> Interval:
+    """Area under the curve of "enrolled" against "not enrolled"."""
+    return bootstrap(lambda chosen: area_under_roc(asked.inside[chosen], asked.outside[chosen]), asked.truth)
+
+
+def identified(asked: Asked, rate: float) -> Interval:
+    """Share of the queries of enrolled people that are accepted and given to the right person.
+
+    The threshold lets a rate of the queries of people who are not enrolled pass.
+    """
+    return bootstrap(partial(_identified, asked, rate), asked.truth)
 
 
 def threshold(outside: Float64Array, rate: float) -> float:
