@@ -22,6 +22,9 @@ class MissionTraining(MatchingTraining):
     Attributes:
         loss: "triplet" (equation 6), "contrastive" (the ablation noTL) or "all_pairs", see `mission_core.losses`.
         pose_weight: of the pose losses [1/m] against the metric loss; the paper weighs pose : metric as 1 : 2.
+        as_released: whether the metric loss compares the sides of the batch's true pairs with each other, as the
+            released code does, instead of the two sides inside each possible pair. That leaks the truth: see
+            `mission_core.evaluation.as_released`, whose protocol measures what this learns.
         propose_weight: of the cross-entropy of finding the partner without fusion, against the metric loss. Not in the
             paper, which searches no large gallery; 0 leaves it out, and whom signatures then propose is left to chance.
     """
@@ -30,6 +33,7 @@ class MissionTraining(MatchingTraining):
     network: ReidConfig = field(default_factory=ReidConfig)
     loss: Literal["triplet", "contrastive", "all_pairs"] = "triplet"
     pose_weight: float = 0.5
+    as_released: bool = False
     propose_weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -37,6 +41,18 @@ class MissionTraining(MatchingTraining):
         if self.loss not in METRIC_LOSSES:
             raise ConfigurationError(f"loss is {self.loss!r}, expected one of {', '.join(METRIC_LOSSES)}")
         check_clip(self.network.num_frames, self.network.num_points)
+
+
+def honest_distances(network: MissionNetwork, radar: Tensor, vision: Tensor) -> Tensor:
+    """Distance (B, B) inside the pair of radar clip i and camera clip j, which is what identities are ranked by."""
+    return network.distances(radar, vision)
+
+
+def released_distances(network: MissionNetwork, radar: Tensor, vision: Tensor) -> Tensor:
+    """Distance (B, B) of the radar's side of pair i to the camera's side of pair j; pairs are made by the label."""
+    radar_side, camera_side = network.embed_pairs(radar, vision)  # (B, B, D)
+    true_radar, true_camera = (torch.diagonal(side).T for side in (radar_side, camera_side))  # (B, D)
+    return 2.0 - 2.0 * true_radar @ true_camera.T
 
 
 class MissionObjective(Objective):
@@ -49,13 +65,14 @@ class MissionObjective(Objective):
         super().__init__()
         self.log_sharpness = torch.nn.Parameter(torch.tensor(math.log(10.0)))
         self._loss, self._pose_weight, self._propose_weight = config.loss, config.pose_weight, config.propose_weight
+        self._distances = released_distances if config.as_released else honest_distances
 
     def forward(self, network: MissionNetwork, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """See Objective."""
         vision = network.encode_seen(batch.seen, batch.geometry)
         pairs = len(vision)
         radar = network.encode_radar(batch.points, batch.present, batch.frames, batch.motion)[:pairs]
-        metric = metric_loss(self._loss, network.distances(radar, vision), self.log_sharpness.exp())
+        metric = metric_loss(self._loss, self._distances(network, radar, vision), self.log_sharpness.exp())
         fused = self._pose(network.joints(radar, vision), batch, pairs)
         own = self._pose(network.own_joints(radar, vision), batch, pairs)
         alone = 2.0 - network.probes(radar) @ network.signatures(vision).T
