@@ -25,7 +25,7 @@ def radar_walk(frames: int, *, lost: int | None = None) -> RadarWalk:
     points = [np.tile(np.array([k, 1, 0.5, 20, 0.7], np.float32), (k % 5 + 1, 1)) for k in range(frames)]
     places = np.column_stack((2.0 + 0.1 * np.arange(frames), 0.05 * np.arange(frames)))
     joints = np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 32, 3), np.float32)
-    return RadarWalk(tuple(None if k == lost else own for k, own in enumerate(points)), places, joints)
+    return RadarWalk(tuple(None if k == lost else own for k, own in enumerate(points)), places, joints, 0.1)
 
 
 def camera_walk(frames: int, seed: int) -> CameraWalk:

@@ -113,11 +113,11 @@ class FewPeople(People):
 
         def heard() -> RadarWalk:
             points = tuple(rng.normal(size=(5, 5)).astype("f4") for _ in range(35))
-            return RadarWalk(points, rng.normal(3.0, 0.1, (35, 2)), rng.normal(size=(35, 32, 3)).astype("f4"))
+            return RadarWalk(points, rng.normal(3.0, 0.1, (35, 2)), rng.normal(size=(35, 32, 3)).astype("f4"), 0.1)
 
         def looked() -> Looked:
             seen = rng.normal(size=(25, 2, features)).astype("f2")
-            return Looked(seen, np.ones((25, 4), "f4"), rng.normal(size=(25, 32, 3)).astype("f4"))
+            return Looked(seen, np.ones((25, 4), "f4"), rng.normal(size=(25, 32, 3)).astype("f4"), 0.1)
 
         people: Any = [SimpleNamespace(radar=(heard(),), camera=(None,) * walks) for walks in (2, 1)]
         self.validation = people

@@ -4,6 +4,7 @@ What a track's clip is depends on the model. One that merges clips reads windows
 and what they say adds up over the track's life; any other reads the track's newest frames.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +23,22 @@ EARLIER_WINDOWS = 3
 """Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
 SLOW = 0.4  # [m/s], beneath which nobody walks
 TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
-LOOK_BACK = 5  # frames
+LOOK_BACK = 0.5  # [s]
+EARLY = 0.25  # periods of the model by which a frame may come early
 
 
-def turns(places: Sequence[Float64Array], track: Track) -> bool:
-    """Whether somebody no longer walks where a window of places (F, 2) went, or stands: it then says nothing more."""
+def turns(places: Sequence[Float64Array], rate: float, track: Track) -> bool:
+    """Whether somebody no longer walks where a window went, or stands: it then says nothing more.
+
+    Args:
+        places: (F, 2) of the window [m].
+        rate: of its frames [Hz].
+        track: of the person now.
+    """
     speed = float(np.hypot(*track.velocity[:2]))
     if speed < SLOW:
         return True
-    known = [place for place in list(places)[: -LOOK_BACK or None] if np.isfinite(place).all()]
+    known = [place for place in list(places)[: -round(LOOK_BACK * rate)] if np.isfinite(place).all()]
     if not known:
         return False
     way = track.position[:2] - known[0]
@@ -48,7 +56,8 @@ class _History:
         earlier: what the model made of the windows before, and how many frames they had.
         ranking: the last one.
         ranked: whether there has been one.
-        stamp_ns: when the track was last seen.
+        start_ns: when the track was first seen.
+        index: of the newest frame that was read, in periods of the model from there.
         age: of the track then [s].
     """
 
@@ -57,7 +66,8 @@ class _History:
     earlier: deque[tuple[torch.Tensor, int]]
     ranking: Ranking
     ranked: bool
-    stamp_ns: int
+    start_ns: int
+    index: int
     age: float
 
 
@@ -73,13 +83,13 @@ class Reidentifier:
     Args:
         model: the network.
         period: time between two rankings of a track [s].
-        min_frames: frames a track must have before it is ranked for the first time.
+        min_seconds: how long a track must be watched before it is ranked for the first time [s].
     """
 
-    def __init__(self, model: ReidModel, *, period: float = 0.5, min_frames: int = 10) -> None:
+    def __init__(self, model: ReidModel, *, period: float = 0.5, min_seconds: float = 1.0) -> None:
         self.model = model
         self._period_ns = round(period * 1e9)
-        self.min_frames = min(min_frames, model.num_frames)
+        self.min_frames = min(max(round(min_seconds * model.frame_rate), 1), model.num_frames)
         self._histories: dict[int, _History] = {}
         self._slot = -1
         self._speakers: list[str] = []  # the clip that is named for each entry
@@ -90,7 +100,7 @@ class Reidentifier:
     def memory(self) -> float:
         """How much walking a ranking looks back on, at most [s]; while somebody stands nothing is forgotten."""
         windows = 1 + EARLIER_WINDOWS if self.model.merges else 1
-        return windows * self.model.num_frames * self.model.frame_period_ns * 1e-9
+        return windows * self.model.num_frames / self.model.frame_rate
 
     def set_gallery(self, clips: Sequence[Clip]) -> None:
         """Replaces the gallery; all tracks are ranked against it with the next frame.
@@ -127,22 +137,27 @@ class Reidentifier:
 
     def _remember(self, track: Track, frame: TrackedFrame) -> _History:
         history = self._histories.get(track.track_id)
-        if history is None or track.age < history.age:  # after a restart of the tracker ids mean other people
+        restarted = history is not None and (track.age < history.age or frame.stamp_ns < history.start_ns)
+        if history is None or restarted:  # after a restart of the tracker ids mean other people
             nobody_yet = Ranking(track.track_id, (), 1.0, 0)
             length = self.model.num_frames
             frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
             earlier = deque[tuple[torch.Tensor, int]](maxlen=EARLIER_WINDOWS)
-            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, track.age)
-        lost = round((frame.stamp_ns - history.stamp_ns) / self.model.frame_period_ns) - 1
-        for _ in range(min(max(lost, 0), self.model.num_frames)):
+            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
+        index = math.floor((frame.stamp_ns - history.start_ns) * 1e-9 * self.model.frame_rate + EARLY)
+        if index <= history.index:  # the radar is faster than the model reads
+            return history
+        for _ in range(min(index - history.index - 1, self.model.num_frames)):
             history.frames.append(None)
             history.places.append(np.full(2, np.nan))
-        if self.model.merges and (len(history.frames) == self.model.num_frames or turns(history.places, track)):
+        if self.model.merges and (
+            len(history.frames) == self.model.num_frames or turns(history.places, self.model.frame_rate, track)
+        ):
             self._begin_window(history)
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
         history.places.append(track.position[:2])
-        history.stamp_ns, history.age = frame.stamp_ns, track.age
+        history.index, history.age = index, track.age
         if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
         return history
@@ -177,7 +192,8 @@ class Reidentifier:
 
     def _clip(self, history: _History) -> RadarClip:
         places = np.stack(list(history.places))
-        return radar_clip(list(history.frames), places, self.model.num_frames, self.model.num_points)
+        model = self.model
+        return radar_clip(list(history.frames), places, model.num_frames, model.num_points, 1.0 / model.frame_rate)
 
     def _candidates(self, found: Found) -> tuple[Candidate, ...]:
         rows = zip(found.people, found.probabilities, found.entries, found.distances, strict=True)
