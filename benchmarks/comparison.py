@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/comparison.py [--seeds 3] [--dataset walkers58] [--images DIR] [METHOD ...]
 
 Trains each method of `config/train/*_small.yaml` and `config/train/compare/` (seed by seed, the picture network once
-for all), exports it, evaluates it on the data set by the protocols of PROTOCOLS with queries of FRAMES frames at most,
+for all), exports it, evaluates it on the data set by the protocols of EVALUATED with queries of SECONDS at most,
 and prints what is there of all. What is done is kept in `--runs` and not done again: the command can be interrupted at
 any time and goes on where it was. HEADLINE methods are trained with as many seeds as asked for, the others with the
 first. `--show` does nothing but print and draw.
@@ -25,6 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from mission_core.camera.snippet import SNIPPET_RATE
 from mission_core.data.shards import DataSet, open_dataset
 from mission_core.data.walks import stacked
 from mission_core.evaluation.encoding import Clips
@@ -46,8 +47,8 @@ from mission_core.types import Float32Array, Snippet
 
 HEADLINE = ("gait_small", "mission_small")
 """Methods that are trained with several seeds."""
-FRAMES = 20
-"""Of the longest queries: the paper's, and all that most methods read."""
+SECONDS = 2.0
+"""Longest queries: the paper's, and all that most methods read."""
 EVALUATED = (
     *("closed", "frames", "unseen", "cross-scene", "multi-person"),
     *("camera-angle", "radar-angle", "records", "candidates"),
@@ -169,7 +170,7 @@ def trained(job: Job, workers: int) -> ReidModel:
 
 def evaluate_model(job: Job, takes: DataSet, model: ReidModel) -> None:
     """Evaluates by all protocols that were not yet."""
-    brief, whole = Clips(takes, model, FRAMES), Clips(takes, model)
+    brief, whole = Clips(takes, model, SECONDS), Clips(takes, model)
     for name in job.protocols:
         if name not in job.results():
             console.print(f"evaluating {model.name}: {name}")
@@ -202,8 +203,10 @@ def told_joints(job: Job, takes: DataSet) -> Any:
         seen = pictures(crops.flatten(0, 1), geometry.flatten(0, 1)).unflatten(0, crops.shape[:2])
         return None, network(seen, geometry).numpy()
 
-    (closed,) = conditions("closed", Given(takes.infos, 0, FRAMES))
-    return joint_errors(joint_pairs(takes, closed, network.num_frames, network.num_points, FRAMES), tell)
+    (closed,) = conditions("closed", Given(takes.infos, 0, SECONDS))
+    return joint_errors(
+        joint_pairs(takes, closed, (network.num_frames, network.num_points), SNIPPET_RATE, SECONDS), tell
+    )
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -251,8 +254,8 @@ def methods_table(found: Mapping[str, Sequence[Job]]) -> str:
         ]
         rows.append(row(name, str(len(own)), f"{learnt:,}", validation, *identified(closed), *more))
         longest = [each["frames"]["conditions"][-1] for each in own]
-        if longest[0]["value"] > FRAMES:
-            rows.append(row(f"{name}, {longest[0]['value']:.0f} frames", "", "", "", *identified(longest), "", "", ""))
+        if longest[0]["value"] > SECONDS:
+            rows.append(row(f"{name}, {longest[0]['value']:g} s", "", "", "", *identified(longest), "", "", ""))
     return "\n".join([*rows, *below(found)])
 
 
