@@ -179,7 +179,8 @@ def test_comments_in_any_encoding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.cfg")), ids=lambda path: path.name)
 def test_shipped_profiles_suit_walking_people(path: Path) -> None:
     profile = load_profile(path)
-    assert (profile.num_tx, profile.num_rx, profile.frame_period) == (3, 4, 0.1)
+    assert (profile.num_tx, profile.num_rx) == (3, 4)
+    assert f"_{1.0 / profile.frame_period:g}fps" in path.name
     assert 4.0 <= profile.max_velocity <= 5.0
     assert profile.max_range >= 8.0
     assert profile.uart_load(100, 921_600) < 0.8
