@@ -200,3 +200,33 @@ def test_of_a_large_gallery_those_who_are_proposed_are_listed(gait_model: ReidMo
     assert sum(c.score for c in large.candidates) + large.unknown == pytest.approx(1.0, abs=1e-5)
     head = [c.person_id for c in large.candidates if c.person_id != clips[-1].person_id][:10]
     assert head == [c.person_id for c in small.candidates][:10]
+
+
+def test_of_a_faster_radar_as_many_frames_are_read_as_the_model_knows(model: ReidModel) -> None:
+    def twice_as_fast(number: int) -> TrackedFrame:
+        return replace(frame(number, (7,)), stamp_ns=number * 50_000_000)
+
+    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    used = [reidentifier.step(twice_as_fast(number))[0].frames_used for number in range(8)]
+    assert used == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+@pytest.mark.parametrize("late", [-0.02, 0.0, 0.05])
+def test_frames_that_come_a_little_early_or_late_are_read_all_the_same(model: ReidModel, late: float) -> None:
+    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    used = []
+    for number in range(4):
+        shift = round(late * 1e9) if number % 2 else 0
+        used.append(reidentifier.step(replace(frame(number, (7,)), stamp_ns=10**9 + number * 10**8 + shift))[0])
+    assert [ranking.frames_used for ranking in used] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("rate", [9.9, 10.1])
+def test_a_clock_that_goes_a_little_fast_or_slow_costs_no_frames(model: ReidModel, rate: float) -> None:
+    rng = np.random.default_rng(0)
+    reidentifier = Reidentifier(model, period=0.05, min_frames=MIN_FRAMES)
+    for number in range(300):
+        jitter = rng.uniform(-0.005, 0.005)
+        stamp_ns = 10**9 + round((number / rate + jitter) * 1e9)
+        (ranking,) = reidentifier.step(replace(frame(number, (7,)), stamp_ns=stamp_ns))
+        assert ranking.frames_used == min(number + 1, model.num_frames), number

@@ -4,6 +4,7 @@ What a track's clip is depends on the model. One that merges clips reads windows
 and what they say adds up over the track's life; any other reads the track's newest frames.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ EARLIER_WINDOWS = 3
 SLOW = 0.4  # [m/s], beneath which nobody walks
 TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
 LOOK_BACK = 5  # frames
+EARLY = 0.25  # periods of the model by which a frame may come early
+FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
 def turns(places: Sequence[Float64Array], track: Track) -> bool:
@@ -48,7 +51,8 @@ class _History:
         earlier: what the model made of the windows before, and how many frames they had.
         ranking: the last one.
         ranked: whether there has been one.
-        stamp_ns: when the track was last seen.
+        start_ns: when the track was first seen; moves with what the clocks of radar and model differ by.
+        index: of the newest frame that was read, in periods of the model from there.
         age: of the track then [s].
     """
 
@@ -57,7 +61,8 @@ class _History:
     earlier: deque[tuple[torch.Tensor, int]]
     ranking: Ranking
     ranked: bool
-    stamp_ns: int
+    start_ns: int
+    index: int
     age: float
 
 
@@ -127,14 +132,17 @@ class Reidentifier:
 
     def _remember(self, track: Track, frame: TrackedFrame) -> _History:
         history = self._histories.get(track.track_id)
-        if history is None or track.age < history.age:  # after a restart of the tracker ids mean other people
+        restarted = history is not None and (track.age < history.age or frame.stamp_ns < history.start_ns)
+        if history is None or restarted:  # after a restart of the tracker ids mean other people
             nobody_yet = Ranking(track.track_id, (), 1.0, 0)
             length = self.model.num_frames
             frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
             earlier = deque[tuple[torch.Tensor, int]](maxlen=EARLIER_WINDOWS)
-            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, track.age)
-        lost = round((frame.stamp_ns - history.stamp_ns) / self.model.frame_period_ns) - 1
-        for _ in range(min(max(lost, 0), self.model.num_frames)):
+            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
+        index = math.floor((frame.stamp_ns - history.start_ns) / self.model.frame_period_ns + EARLY)
+        if index <= history.index:  # the radar is faster than the model reads
+            return history
+        for _ in range(min(index - history.index - 1, self.model.num_frames)):
             history.frames.append(None)
             history.places.append(np.full(2, np.nan))
         if self.model.merges and (len(history.frames) == self.model.num_frames or turns(history.places, track)):
@@ -142,7 +150,8 @@ class Reidentifier:
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
         history.places.append(track.position[:2])
-        history.stamp_ns, history.age = frame.stamp_ns, track.age
+        history.start_ns += round(FOLLOW * (frame.stamp_ns - history.start_ns - index * self.model.frame_period_ns))
+        history.index, history.age = index, track.age
         if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
         return history
