@@ -219,3 +219,14 @@ def test_frames_that_come_a_little_early_or_late_are_read_all_the_same(model: Re
         shift = round(late * 1e9) if number % 2 else 0
         used.append(reidentifier.step(replace(frame(number, (7,)), stamp_ns=10**9 + number * 10**8 + shift))[0])
     assert [ranking.frames_used for ranking in used] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("rate", [9.9, 10.1])
+def test_a_clock_that_goes_a_little_fast_or_slow_costs_no_frames(model: ReidModel, rate: float) -> None:
+    rng = np.random.default_rng(0)
+    reidentifier = Reidentifier(model, period=0.05, min_seconds=0.1 * MIN_FRAMES)
+    for number in range(300):
+        jitter = rng.uniform(-0.005, 0.005)
+        stamp_ns = 10**9 + round((number / rate + jitter) * 1e9)
+        (ranking,) = reidentifier.step(replace(frame(number, (7,)), stamp_ns=stamp_ns))
+        assert ranking.frames_used == min(number + 1, model.num_frames), number

@@ -25,6 +25,7 @@ SLOW = 0.4  # [m/s], beneath which nobody walks
 TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
 LOOK_BACK = 0.5  # [s]
 EARLY = 0.25  # periods of the model by which a frame may come early
+FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
 def turns(places: Sequence[Float64Array], rate: float, track: Track) -> bool:
@@ -56,7 +57,7 @@ class _History:
         earlier: what the model made of the windows before, and how many frames they had.
         ranking: the last one.
         ranked: whether there has been one.
-        start_ns: when the track was first seen.
+        start_ns: when the track was first seen; moves with what the clocks of radar and model differ by.
         index: of the newest frame that was read, in periods of the model from there.
         age: of the track then [s].
     """
@@ -157,6 +158,8 @@ class Reidentifier:
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
         history.places.append(track.position[:2])
+        expected_ns = history.start_ns + round(index * 1e9 / self.model.frame_rate)
+        history.start_ns += round(FOLLOW * (frame.stamp_ns - expected_ns))
         history.index, history.age = index, track.age
         if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
