@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/comparison.py [--seeds 3] [--dataset walkers58] [--images DIR] [METHOD ...]
 
 Trains each method of `config/train/*_small.yaml` and `config/train/compare/` (seed by seed, the picture network once
-for all), exports it, evaluates it on the data set by the protocols of PROTOCOLS with queries of FRAMES frames at most,
+for all), exports it, evaluates it on the data set by the protocols of EVALUATED with queries of FRAMES frames at most,
 and prints what is there of all. What is done is kept in `--runs` and not done again: the command can be interrupted at
 any time and goes on where it was. HEADLINE methods are trained with as many seeds as asked for, the others with the
 first. `--show` does nothing but print and draw.
