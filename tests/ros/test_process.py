@@ -1,7 +1,9 @@
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import psutil
 import pytest
@@ -57,3 +59,27 @@ def test_without_a_parent_that_asked_for_it_nothing_happens() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MISSION_PARENT_PID"}
     done = subprocess.run([sys.executable, "-c", CHILD.split("; print")[0]], env=environment, check=False)
     assert done.returncode == 0
+
+
+def test_a_storm_of_signals_ends_a_process_all_the_same() -> None:
+    script = textwrap.dedent("""
+        import time
+        from mission_ros.process import StopSignal
+        stop = StopSignal()
+        print("up", flush=True)
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            pass
+        print(stop.is_set(), stop.wait(60.0))
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            process.send_signal(signal.SIGTERM)
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
+    assert output == "True True\n"

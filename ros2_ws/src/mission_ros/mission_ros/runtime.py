@@ -1,7 +1,5 @@
 """How every node runs: one main loop, one way to end, and lifecycle nodes that look after themselves."""
 
-import signal
-import threading
 import time
 import traceback
 from array import array
@@ -21,7 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from mission_core.errors import ConfigurationError, MissionError
 from mission_ros.node_table import ParameterValue
-from mission_ros.process import die_with_parent
+from mission_ros.process import StopSignal, die_with_parent
 
 T = TypeVar("T")
 
@@ -43,9 +41,7 @@ def run(make_node: Callable[[], Node], threads: int = 1) -> None:
         threads: that call it back; with more than one, callback groups say what may happen at once.
     """
     die_with_parent()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignal()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()

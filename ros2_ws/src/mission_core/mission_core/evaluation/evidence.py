@@ -14,8 +14,8 @@ from mission_core.models.reid.ranking import EARLIER_WINDOWS
 
 SECONDS = (1.0, 2.0, 3.0, 5.0)
 """That are looked at within a walk."""
-FALSE_ALARMS = 0.1
-"""Rate at which the detection-and-identification rate is told."""
+FALSE_ALARM_RATE = 0.1
+"""Share of the people who are not enrolled that is let pass where the detection-and-identification rate is told."""
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,5 @@ def _watched(clips: Clips, found: Identification, seconds: float, windows: int) 
         truth=bootstrap_mean(of_truth, found.truth),
         unknown=float(probabilities[:, -1].mean()),
         auroc=auroc(asked),
-        identified=identified(asked, FALSE_ALARMS),
+        identified=identified(asked, FALSE_ALARM_RATE),
     )

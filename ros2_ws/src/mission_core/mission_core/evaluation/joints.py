@@ -78,14 +78,14 @@ def joint_pairs(
 ) -> list[JointPair]:
     """Each query of a condition with an enrolled clip of the same person, in turn.
 
+    Takes that do not tell true joints, as recorded ones do not, are left out.
+
     Args:
         takes: the data set; its takes tell the true joints.
         condition: of a protocol.
         shape: T, N of radar clips.
         rate: of their frames [Hz].
         longest: radar clip [s].
-
-    Takes that do not tell true joints, as recorded ones do not, are left out.
     """
     owner = {info.take_id: info.person_id for info in takes.infos}
     seen: dict[str, list[tuple[Snippet, Float32Array]]] = {}

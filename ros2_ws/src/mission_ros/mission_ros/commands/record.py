@@ -2,9 +2,7 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -25,7 +23,7 @@ from mission_core.errors import BagError
 from mission_ros.bag import BagWriter, message_class, recover
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE
-from mission_ros.process import die_with_parent
+from mission_ros.process import StopSignal, die_with_parent
 from mission_ros.runtime import STEADY
 from mission_ros.topics import IMAGES, RECORDED
 
@@ -56,9 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     path = arguments.output or Path("bags") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     topics = [topic for topic in arguments.topics or RECORDED if not (arguments.no_images and topic == IMAGES)]
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignal()
     os.environ.update(node_environment())
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
@@ -112,7 +108,7 @@ class Recorder(Node):
         return self.create_subscription(received_class, topic, receive, qos, raw=True, event_callbacks=events)
 
 
-def _spin(recorder: Recorder, stop: threading.Event, seconds: float) -> None:
+def _spin(recorder: Recorder, stop: StopSignal, seconds: float) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
     end = time.monotonic() + seconds

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from mission_ros import conversions
 from mission_ros.bag import message_class
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE, node_table
-from mission_ros.process import child_environment
+from mission_ros.process import StopSignal, child_environment
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
 from mission_ros.topics import INPUTS
 
@@ -78,9 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.rate <= 0.0:
         raise ConfigurationError(f"--rate {arguments.rate:g}: expected a speed above 0, such as 2 for twice as fast")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignal()
     os.environ.update(node_environment())
     stdout = os.dup(1)
     os.dup2(2, 1)  # Fast DDS writes its complaints to stdout, which belongs to the rankings
@@ -91,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def play_once(bag: BagReader, arguments: argparse.Namespace, stop: threading.Event, stdout: int) -> None:
+def play_once(bag: BagReader, arguments: argparse.Namespace, stop: StopSignal, stdout: int) -> None:
     """Starts the nodes, plays the bag, waits for the last ranking, ends the nodes; they show rankings on `stdout`."""
     gallery = arguments.gallery or find_gallery(bag.enrolled(), arguments.model or DEFAULT_MODEL)
     if gallery is None:

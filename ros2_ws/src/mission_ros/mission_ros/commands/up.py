@@ -3,10 +3,8 @@
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +37,7 @@ from mission_ros.node_table import (
     node_table,
     simulated_gallery,
 )
-from mission_ros.process import die_with_parent
+from mission_ros.process import StopSignal, die_with_parent
 from mission_ros.supervisor import Supervisor
 
 _POLL_PERIOD = 0.1  # [s]
@@ -84,9 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         BagError: no recording can begin at `--record`.
     """
     die_with_parent()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignal()
     os.environ.update(node_environment())
     stdout = _take_stdout()
     with tempfile.TemporaryDirectory(prefix="mission-") as links, _output(arguments.json, stdout) as (log, show):
@@ -235,7 +231,7 @@ def _print_json(stdout: TextIO, stamp_ns: int, rankings: Sequence[Ranking]) -> N
 def _watch(
     supervisor: Supervisor,
     arguments: argparse.Namespace,
-    stop: threading.Event,
+    stop: StopSignal,
     show: Callable[[live_table.Snapshot], None] | None,
     stdout: TextIO,
     used_shared_memory: set[str],
