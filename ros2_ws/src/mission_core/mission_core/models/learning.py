@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 MIN_SECONDS = 2.0
 """Of a radar clip to learn from."""
+SLOWER = 0.25
+"""Share of a faster radar's clips of which SNIPPET_RATE frames a second are left: slower radars are read as well."""
 CHUNK = 32
 """Queries, and enrolled clips, that validation scores at once."""
 
@@ -267,11 +269,20 @@ def padded(clip: RadarClip, joints: Float32Array, num_frames: int, num_points: i
     return tuple(np.concatenate([np.zeros((missing, *part.shape[1:]), part.dtype), part]) for part in parts)
 
 
-def weakened(clip: RadarClip, rng: np.random.Generator) -> RadarClip:
-    """A clip of which some points, and sometimes some frames, are missing."""
+def weakened(clip: RadarClip, period: float, rng: np.random.Generator) -> RadarClip:
+    """A clip of which some points, sometimes some frames, and sometimes all frames of a faster radar are missing.
+
+    Args:
+        clip: that is to be made weaker.
+        period: of its frames [s].
+        rng: of what is left out.
+    """
     frames = clip.frames
     if rng.random() < 0.5:
         frames = frames & (rng.random(len(frames)) > 0.1)
+    faster = round(1.0 / (SNIPPET_RATE * period))
+    if faster > 1 and rng.random() < SLOWER:
+        frames = frames & (np.arange(len(frames)) % faster == rng.integers(faster))
     present = clip.present & frames[:, None] & (rng.random(clip.present.shape) > rng.uniform(0.0, 0.2))
     return RadarClip(clip.points * present[..., None], present, frames, clip.motion * frames[:, None])
 
@@ -352,7 +363,7 @@ def _hear(walk: Heard, shape: tuple[int, int], mirrored: bool, rng: np.random.Ge
     length = int(rng.integers(min(in_frames(MIN_SECONDS, 1.0 / walk.period), most), most + 1))
     start = int(rng.integers(len(walk.frames) - length + 1))
     clip, joints = walk.clip(slice(start, start + length), mirrored=mirrored)
-    return padded(weakened(clip, rng), joints, *shape)
+    return padded(weakened(clip, walk.period, rng), joints, *shape)
 
 
 def _any(walks: list[Any], rng: np.random.Generator) -> Any:
