@@ -96,7 +96,7 @@ class Reader:
     snippet_frames = SNIPPET
     merges = False
     fuses = False
-    frame_period_ns = 100_000_000
+    frame_rate = 10.0
 
     def encode_clip(self, snippet: Snippet) -> np.ndarray:
         return np.array([[snippet.crops[0, 0, 0, 0] / 10.0, snippet.geometry[0, 0]]], np.float32)

@@ -140,6 +140,35 @@ def test_ends_in_order_on_a_signal(number: signal.Signals) -> None:
     assert (process.returncode, output, errors) == (0, "clean\n", "")
 
 
+def test_a_callback_in_another_thread_comes_to_its_end_before_the_node_does() -> None:
+    script = (
+        "import time\n"
+        "from rclpy.node import Node\n"
+        "from std_msgs.msg import String\n"
+        "from mission_ros.runtime import run\n"
+        "class N(Node):\n"
+        "    def __init__(self):\n"
+        "        super().__init__('n')\n"
+        "        self.told = self.create_publisher(String, 'told', 1)\n"
+        "        self.create_timer(0.01, self.work)\n"
+        "    def work(self):\n"
+        "        print('working', flush=True)\n"
+        "        time.sleep(0.5)\n"
+        "        self.told.publish(String(data='done'))\n"
+        "        print('done', flush=True)\n"
+        "run(lambda: N(), threads=2)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, errors) == (0, "")
+    assert output.endswith("done\n")
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mission_core.camera.skeleton import Joint
-from mission_core.kinematics import MEASURES, gait_measures
+from mission_core.kinematics import MEASURES, body_frame, gait_measures
 from mission_core.sim.cohort import sample_person
 from mission_core.sim.gait import Walk
 from mission_core.sim.path import straight
@@ -52,3 +52,12 @@ def test_somebody_who_stands_has_no_cadence():
     assert np.isnan(found["cadence"])
     assert found["arm_swing"] == pytest.approx(0.0, abs=1e-9)
     assert still[0, Joint.PELVIS, 2] > 0.5
+
+
+def test_body_frame_looks_the_same_in_whatever_direction_the_person_is_seen():
+    joints = np.random.default_rng(0).normal((4.0, 1.0, 1.0), 0.3, size=(4, 32, 3))
+    turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    seen = body_frame(joints)
+    np.testing.assert_allclose(body_frame(joints @ turn.T), seen, atol=1e-5)
+    np.testing.assert_allclose(seen[:, 0, :2], 0.0, atol=1e-5)
+    np.testing.assert_allclose(seen[:, :, 2], joints[:, :, 2], atol=1e-6)

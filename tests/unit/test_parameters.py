@@ -22,11 +22,11 @@ class Outer:
 
 def test_file_says_what_differs_from_the_shipped_parameters(tmp_path: Path) -> None:
     file = tmp_path / "parameters.yaml"
-    file.write_text("/**/reid:\n  ros__parameters: {min_frames: 15}\n/**:\n  ros__parameters: {use_sim_time: true}\n")
+    file.write_text("/**/reid:\n  ros__parameters: {min_seconds: 1.5}\n/**:\n  ros__parameters: {use_sim_time: true}\n")
     shipped, values = node_parameters("reid"), node_parameters("reid", file)
-    assert (values["min_frames"], values["use_sim_time"]) == (15, True)
+    assert (values["min_seconds"], values["use_sim_time"]) == (1.5, True)
     assert values["period"] == shipped["period"] > 0
-    assert shipped["min_frames"] != 15
+    assert shipped["min_seconds"] != 1.5
 
 
 def test_what_is_meant_for_all_reaches_those_who_have_it(tmp_path: Path) -> None:

@@ -88,14 +88,14 @@ def test_a_model_that_tells_joints_is_asked_for_them(evaluate: Any, monkeypatch:
 
 
 def test_queries_are_as_long_as_asked_for(evaluate: Any) -> None:
-    whole, brief = (json.loads(evaluate("closed", "--json", *o)[1]) for o in ([], ["--frames", "7"]))
-    assert [content["conditions"][0]["mean_query_frames"] for content in (whole, brief)] == [20.0, 7.0]
-    assert (whole["model"]["num_frames"], whole["frames"], brief["frames"]) == (20, 20, 7)
-    by_length = json.loads(evaluate("frames", "--json", "--frames", "12")[1])["conditions"]
-    assert [condition["condition"] for condition in by_length] == ["5 frames", "10 frames", "12 frames"]
-    status, _, err = evaluate("closed", "--frames", "21")
+    whole, brief = (json.loads(evaluate("closed", "--json", *o)[1]) for o in ([], ["--seconds", "0.7"]))
+    assert [content["conditions"][0]["mean_query_seconds"] for content in (whole, brief)] == [2.0, 0.7]
+    assert (whole["model"]["num_frames"], whole["seconds"], brief["seconds"]) == (20, 2.0, 0.7)
+    by_length = json.loads(evaluate("frames", "--json", "--seconds", "1.2")[1])["conditions"]
+    assert [condition["condition"] for condition in by_length] == ["0.5 s", "1 s", "1.2 s"]
+    status, _, err = evaluate("closed", "--seconds", "2.1")
     assert status == 1
-    assert "queries of 21 frames were asked for, expected 1 to 20: model reader reads no more" in err
+    assert "queries of 2.1 s were asked for, expected at most 2 s, which is what model reader reads" in err
 
 
 def test_the_seed_draws_another_split(evaluate: Any) -> None:

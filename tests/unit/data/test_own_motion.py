@@ -43,19 +43,19 @@ def test_a_file_of_joints_names_its_person_inside(tmp_path: Path) -> None:
 )
 def test_too_few_files_are_told_of_before_anything_is_simulated(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match=r"two files each are needed.*Subject<person>_Cycle<number>\.bvh"):
-        own_motion(files(tmp_path, *names))
+        own_motion(files(tmp_path, *names), 10.0)
 
 
 def test_no_directory_and_an_empty_one_are_told_of(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is no directory"):
-        own_motion(tmp_path / "nothing")
+        own_motion(tmp_path / "nothing", 10.0)
     with pytest.raises(ConfigurationError, match=r"no \.npz and no \.bvh"):
-        own_motion(tmp_path)
+        own_motion(tmp_path, 10.0)
 
 
 def test_enough_files_are_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     monkeypatch.setattr(module, "build", lambda recipe, jobs, *_, **__: built.append((recipe.name, len(jobs))))
     names = [f"Subject{person}_Cycle{walk}.bvh" for person in "AB" for walk in (1, 2)]
-    own_motion(files(tmp_path, *names))
+    own_motion(files(tmp_path, *names), 10.0)
     assert built == [("motion", 4)]

@@ -13,7 +13,7 @@ from mission_core.camera.skeleton import Joint
 from mission_core.data.published import SOURCE_JOINTS, PublishedSet, load_published
 from mission_core.data.takes import CameraTake, RadarTake
 from mission_core.errors import ConfigurationError
-from mission_core.models.reid.processing import body_frame
+from mission_core.kinematics import body_frame
 from mission_core.sim.cohort import sample_person
 from mission_core.sim.gait import Walk
 from mission_core.sim.path import straight

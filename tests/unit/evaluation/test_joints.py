@@ -28,8 +28,8 @@ def takes() -> TakeList:
 
 @pytest.fixture(scope="module")
 def pairs(takes: TakeList) -> list[JointPair]:
-    (closed,) = conditions("closed", Given(takes.infos, 0, FRAMES))
-    return joint_pairs(takes, closed, FRAMES, 8)
+    (closed,) = conditions("closed", Given(takes.infos, 0, 3.0))
+    return joint_pairs(takes, closed, (FRAMES, 8), 10.0, 3.0)
 
 
 def told(pairs: Sequence[JointPair], offset: float):
@@ -95,5 +95,5 @@ def test_takes_that_tell_no_joints_are_left_out(takes: TakeList) -> None:
         replace(take, joints=take.joints * np.nan) if take.info.take_id in silent else take
         for take in (takes.take(info.take_id) for info in takes.infos)
     )
-    (closed,) = conditions("closed", Given(partly.infos, 0, FRAMES))
-    assert {pair.person_id for pair in joint_pairs(partly, closed, FRAMES, 8)} == {"P00", "P02", "P03"}
+    (closed,) = conditions("closed", Given(partly.infos, 0, 3.0))
+    assert {pair.person_id for pair in joint_pairs(partly, closed, (FRAMES, 8), 10.0, 3.0)} == {"P00", "P02", "P03"}

@@ -19,7 +19,7 @@ OF = {own.take_id: own for own in COHORT}
 APART = [name for name in PROTOCOLS if name != "walks"]  # protocols for sensors that watch different walks
 
 
-def of(name: str, infos: list[TakeInfo] = COHORT, longest: int = 50) -> list[Condition]:
+def of(name: str, infos: list[TakeInfo] = COHORT, longest: float = 5.0) -> list[Condition]:
     return conditions(name, Given(infos, 0, longest))
 
 
@@ -75,8 +75,8 @@ def test_records_go_no_further_than_everybody_has_clips() -> None:
 
 
 def test_frames_end_with_what_the_model_reads() -> None:
-    assert [c.frames for c in of("frames", longest=50)] == [5, 10, 15, 20, 50]
-    assert [c.frames for c in of("frames", longest=20)] == [5, 10, 15, 20]
+    assert [c.seconds for c in of("frames", longest=5.0)] == [0.5, 1.0, 1.5, 2.0, 5.0]
+    assert [c.seconds for c in of("frames", longest=2.0)] == [0.5, 1.0, 1.5, 2.0]
 
 
 def test_candidates_are_no_more_than_there_are_people() -> None:

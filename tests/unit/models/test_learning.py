@@ -25,7 +25,7 @@ def radar_walk(frames: int, *, lost: int | None = None) -> RadarWalk:
     points = [np.tile(np.array([k, 1, 0.5, 20, 0.7], np.float32), (k % 5 + 1, 1)) for k in range(frames)]
     places = np.column_stack((2.0 + 0.1 * np.arange(frames), 0.05 * np.arange(frames)))
     joints = np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 32, 3), np.float32)
-    return RadarWalk(tuple(None if k == lost else own for k, own in enumerate(points)), places, joints)
+    return RadarWalk(tuple(None if k == lost else own for k, own in enumerate(points)), places, joints, 0.1)
 
 
 def camera_walk(frames: int, seed: int) -> CameraWalk:
@@ -123,11 +123,20 @@ def test_what_is_read_of_walks_is_kept_and_of_a_mirror_image_too(
 
 def test_a_weakened_clip_has_less_and_nothing_else() -> None:
     clip, _ = Heard.of(radar_walk(40)).clip(slice(0, 40), mirrored=False)
-    weaker = weakened(clip, np.random.default_rng(3))
+    weaker = weakened(clip, 0.1, np.random.default_rng(3))
     assert 0.6 * clip.present.sum() < weaker.present.sum() < clip.present.sum()
     assert not (weaker.present & ~clip.present).any()
     np.testing.assert_array_equal(weaker.points[weaker.present], clip.points[weaker.present])
     assert not weaker.points[~weaker.present].any()
+
+
+def test_a_clip_of_a_fast_radar_sometimes_looks_like_one_of_a_slow_one() -> None:
+    clip, _ = Heard.of(radar_walk(40)).clip(slice(0, 40), mirrored=False)
+    rng = np.random.default_rng(0)
+    drawn = [np.flatnonzero(weakened(clip, 0.05, rng).frames) for _ in range(200)]
+    slow = [frames for frames in drawn if len(set(frames % 2)) == 1]
+    assert 25 < len(slow) < 75
+    assert {int(frames[0] % 2) for frames in slow} == {0, 1}
 
 
 def test_geometry_is_sometimes_unknown_and_else_nearly_right() -> None:

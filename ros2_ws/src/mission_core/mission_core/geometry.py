@@ -58,3 +58,10 @@ def project(xyz_optical: NDArray[F], camera: CameraModel) -> NDArray[F]:
     """
     x, y, z = xyz_optical[..., 0], xyz_optical[..., 1], xyz_optical[..., 2]
     return np.stack((camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy), axis=-1)
+
+
+def line_of_sight(position: Float64Array) -> Float64Array:
+    """(2, 2) rotation from the room's x, y to axes along and left of the line of sight to `position` (2,)."""
+    distance = max(float(np.hypot(position[0], position[1])), 1e-6)
+    cos, sin = position[0] / distance, position[1] / distance
+    return np.array([[cos, sin], [-sin, cos]])

@@ -5,7 +5,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from mission_core.camera.skeleton import Joint
-from mission_core.types import Float64Array
+from mission_core.geometry import line_of_sight
+from mission_core.types import Float32Array, Float64Array
 
 MEASURES = (
     *("speed", "cadence", "step_length", "step_asymmetry", "step_width"),
@@ -110,3 +111,15 @@ def _range(values: Float64Array) -> float:
     """Of a swinging value, without its outermost twentieth."""
     low, high = np.quantile(values, (0.025, 0.975))
     return float(high - low)
+
+
+def body_frame(joints: Float64Array) -> Float32Array:
+    """Joints (T, 32, 3) of a sensor's room frame as the sensor sees the body: the target of the pose heads.
+
+    Origin on the floor beneath the pelvis, x along the line of sight away from the sensor, y left, z up.
+    """
+    pelvis = joints[:, 0, :2]
+    result = joints.astype(np.float32)
+    for row, position in enumerate(pelvis):
+        result[row, :, :2] = (joints[row, :, :2] - position) @ line_of_sight(position).T
+    return result

@@ -29,6 +29,7 @@ STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
 _PATIENCE = 5.0  # [s] a node may wait for others before that is an error
 _SPIN_TIMEOUT = 0.2  # [s] longest time until a signal is noticed
+_LAST_CALLBACKS = 1.0  # [s] that callbacks have left when a node ends
 
 
 def run(make_node: Callable[[], Node], threads: int = 1) -> None:
@@ -55,9 +56,20 @@ def run(make_node: Callable[[], Node], threads: int = 1) -> None:
         while not stop.is_set():
             executor.spin_once(timeout_sec=_SPIN_TIMEOUT)
     finally:
-        executor.shutdown(timeout_sec=1.0)
+        _let_finish(executor)
+        executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _let_finish(executor: Executor) -> None:
+    """Waits for callbacks in other threads, for a second at most.
+
+    rclpy's own `shutdown` would, says its docstring; on Jazzy it takes away what they work with at once.
+    """
+    began, running = time.monotonic(), getattr(executor, "_futures", [])
+    while time.monotonic() - began < _LAST_CALLBACKS and not all(task.done() for task in running):
+        time.sleep(0.01)
 
 
 def parameter(node: Node, name: str, default: ParameterValue) -> Any:

@@ -113,7 +113,7 @@ class FewPeople(People):
 
         def heard() -> RadarWalk:
             points = tuple(rng.normal(size=(5, 5)).astype("f4") for _ in range(35))
-            return RadarWalk(points, rng.normal(3.0, 0.1, (35, 2)), rng.normal(size=(35, 32, 3)).astype("f4"))
+            return RadarWalk(points, rng.normal(3.0, 0.1, (35, 2)), rng.normal(size=(35, 32, 3)).astype("f4"), 0.1)
 
         def looked() -> Looked:
             seen = rng.normal(size=(25, 2, features)).astype("f2")

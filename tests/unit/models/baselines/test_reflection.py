@@ -5,9 +5,10 @@ from torch import Tensor
 
 from mission_core.camera.skeleton import Joint
 from mission_core.models.baselines.reflection import Reflections
-from mission_core.models.reid.processing import FRAME_PERIOD, track_motion
+from mission_core.models.reid.processing import track_motion
 
 FRAMES = 12
+FRAME_PERIOD = 0.1  # of the camera [s]
 SPEED = 1.3  # away from the sensor [m/s]
 STANDING = {
     Joint.PELVIS: (0.0, 0.0, 0.95),
@@ -98,7 +99,7 @@ def test_motion_is_that_of_a_track(joints: Tensor) -> None:
     geometry = torch.ones(1, FRAMES, 4)
     geometry[0, :, :2] = torch.from_numpy(places[:, ::-1].copy())  # lateral offset, distance
     motion = Reflections()(joints, geometry)[2]
-    torch.testing.assert_close(motion[0], torch.from_numpy(track_motion(places)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(motion[0], torch.from_numpy(track_motion(places, FRAME_PERIOD)), rtol=0, atol=1e-5)
 
 
 def test_person_of_unknown_place_stands(joints: Tensor) -> None:

@@ -7,7 +7,6 @@ from torch import Tensor
 from mission_core.errors import ConfigurationError
 from mission_core.models.gait.configuration import GaitConfig
 from mission_core.models.gait.network import (
-    FRAME_PERIOD,
     GaitNetwork,
     PointHistograms,
     Spectrum,
@@ -108,14 +107,15 @@ def test_absent_frames_have_no_influence(network: GaitNetwork, radar: dict[str, 
     torch.testing.assert_close(changed, network.encode_radar(**radar), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("period", [0.1, 0.05])
 @torch.inference_mode()
-def test_spectrum_shows_what_swings_and_how_fast() -> None:
+def test_spectrum_shows_what_swings_and_how_fast(period: float) -> None:
     config = GaitConfig(dim=2, lines=22, swinging=1)
-    spectrum = Spectrum(config)
+    spectrum = Spectrum(config, period)
     spectrum.project.weight.copy_(torch.tensor([[1.0, 0.0]]))
-    time = torch.arange(50) * FRAME_PERIOD
+    time = torch.arange(round(5.0 / period)) * period
     tokens = torch.stack((3.0 + torch.sin(2 * math.pi * 1.9 * time), torch.sin(2 * math.pi * 1.0 * time)), dim=-1)
-    lines = spectrum(tokens.unsqueeze(0), torch.ones(1, 50, dtype=torch.bool))[0]
+    lines = spectrum(tokens.unsqueeze(0), torch.ones(1, len(time), dtype=torch.bool))[0]
     assert torch.linspace(0.7, 2.8, 22)[lines.argmax()].item() == pytest.approx(1.9, abs=0.06)
 
 

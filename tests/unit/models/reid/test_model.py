@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import yaml
 
 from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.sets import GENERATOR_VERSION
-from mission_core.data.walks import stacked
+from mission_core.data.walks import WalkSetConfig, stacked
 from mission_core.errors import ModelError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.network import MissionNetwork
@@ -114,7 +113,7 @@ def test_shipped_model_is_the_one_its_card_describes(name: str) -> None:
     config = load_config(share_directory() / "config" / "train" / f"{name}.yaml")
     test = model.card["test"]
     assert test["generator"] == GENERATOR_VERSION
-    assert model.card["training"]["data"] == dataclasses.asdict(config.data)
+    assert WalkSetConfig(**model.card["training"]["data"]) == config.data
     assert test["people"] == 58
     assert test["top1_95"][0] <= test["top1"] <= test["top1_95"][1]
     low, high = test["null_modality_control"]["top5_95"]

@@ -29,7 +29,7 @@ def frame(number: int, tracks: tuple[int, ...], seed: int = 0) -> TrackedFrame:
 
 @pytest.fixture
 def reidentifier(model: ReidModel) -> Reidentifier:
-    result = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    result = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     result.set_gallery([clip("P01", 1), clip("P00", 2), clip("P01", 3)])
     return result
 
@@ -58,7 +58,7 @@ def test_person_counts_by_their_best_clip(reidentifier: Reidentifier, model: Rei
     chosen = next(c for c in ranking.candidates if c.person_id == "P01")
     alone = {}
     for seed in (1, 3):
-        single = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+        single = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
         single.set_gallery([clip("P01", seed)])
         alone[f"P01-{seed}"] = run(single, range(10))[-1][0].candidates[0].distance
     assert chosen.clip_id == min(alone, key=alone.__getitem__)
@@ -74,7 +74,7 @@ def test_rankings_are_renewed_once_per_period_of_measurement_time(reidentifier: 
 def test_rankings_do_not_depend_on_where_a_recording_begins(model: ReidModel) -> None:
     results = []
     for first in (0, 5):
-        reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+        reidentifier = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
         reidentifier.set_gallery([clip("P00", 1), clip("P01", 2)])
         results.append(run(reidentifier, range(first, 20))[-1][0])
     assert results[0] == results[1]
@@ -87,7 +87,7 @@ def test_tracks_that_ended_are_forgotten(reidentifier: Reidentifier) -> None:
 
 
 def test_lost_frames_leave_a_gap_in_the_clip(model: ReidModel) -> None:
-    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    reidentifier = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     reidentifier.set_gallery([clip("P00", 1)])
     whole = [reidentifier.step(frame(number, (7,)))[0] for number in range(7)][-1]
     assert whole.frames_used == 6
@@ -102,7 +102,7 @@ def test_a_restarted_tracker_gives_its_ids_to_other_people(reidentifier: Reident
 
 
 def test_empty_gallery_leaves_everybody_unknown(model: ReidModel) -> None:
-    ranking = run(Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES), range(10))[-1][0]
+    ranking = run(Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES), range(10))[-1][0]
     assert (ranking.candidates, ranking.unknown) == ((), 1.0)
     assert ranking.frames_used == 6
 
@@ -144,7 +144,7 @@ def to_and_fro(reidentifier: Reidentifier, laps: int) -> list[Ranking]:
 
 @pytest.fixture
 def adding(gait_model: ReidModel) -> Reidentifier:
-    result = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+    result = Reidentifier(gait_model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     rng = np.random.default_rng(0)
     features = np.abs(rng.normal(size=(3, *gait_model.feature_shape))).astype(np.float32)
     people = ("P01", "P00", "P01")
@@ -165,7 +165,7 @@ def test_what_straight_windows_say_adds_up(adding: Reidentifier) -> None:
 
 def test_what_was_long_ago_is_forgotten(adding: Reidentifier, gait_model: ReidModel) -> None:
     whole = to_and_fro(adding, 5)
-    late = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+    late = Reidentifier(gait_model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     late._gallery, late._people = adding._gallery, adding._people
     late._speakers = adding._speakers
     frames = [walk(n, (1.5, 0.0), (3.0 + 0.15 * (n % 10), 0.0)) for n in range(5)]
@@ -192,7 +192,7 @@ def test_of_a_large_gallery_those_who_are_proposed_are_listed(gait_model: ReidMo
     clips = [Clip(f"P{i:04d}", f"P{i:04d}-0", each, enrolled_ns=0) for i, each in enumerate(features)]
     rankings = []
     for enrolled in (clips, clips[:-1]):
-        reidentifier = Reidentifier(gait_model, period=PERIOD, min_frames=MIN_FRAMES)
+        reidentifier = Reidentifier(gait_model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
         reidentifier.set_gallery(enrolled)
         rankings.append(to_and_fro(reidentifier, 1)[-1])
     large, small = rankings
@@ -206,14 +206,14 @@ def test_of_a_faster_radar_as_many_frames_are_read_as_the_model_knows(model: Rei
     def twice_as_fast(number: int) -> TrackedFrame:
         return replace(frame(number, (7,)), stamp_ns=number * 50_000_000)
 
-    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    reidentifier = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     used = [reidentifier.step(twice_as_fast(number))[0].frames_used for number in range(8)]
     assert used == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
 @pytest.mark.parametrize("late", [-0.02, 0.0, 0.05])
 def test_frames_that_come_a_little_early_or_late_are_read_all_the_same(model: ReidModel, late: float) -> None:
-    reidentifier = Reidentifier(model, period=PERIOD, min_frames=MIN_FRAMES)
+    reidentifier = Reidentifier(model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
     used = []
     for number in range(4):
         shift = round(late * 1e9) if number % 2 else 0
@@ -224,7 +224,7 @@ def test_frames_that_come_a_little_early_or_late_are_read_all_the_same(model: Re
 @pytest.mark.parametrize("rate", [9.9, 10.1])
 def test_a_clock_that_goes_a_little_fast_or_slow_costs_no_frames(model: ReidModel, rate: float) -> None:
     rng = np.random.default_rng(0)
-    reidentifier = Reidentifier(model, period=0.05, min_frames=MIN_FRAMES)
+    reidentifier = Reidentifier(model, period=0.05, min_seconds=0.1 * MIN_FRAMES)
     for number in range(300):
         jitter = rng.uniform(-0.005, 0.005)
         stamp_ns = 10**9 + round((number / rate + jitter) * 1e9)

@@ -22,8 +22,7 @@ SNIPPET_HOP = 10
 MAX_DURATION = 300.0
 """Longest time watched for one call [s]; bounds the memory of one call to some 300 MB."""
 
-_PERIOD_NS = round(1e9 / SNIPPET_RATE)
-_TOLERANCE_NS = 60_000_000  # of a frame to its place in the 10 Hz grid: any source of 9 fps or more without gaps fits
+_TOLERANCE = 0.6  # periods of a frame from its place in the grid: any source of 9 fps or more without gaps fits 10 Hz
 
 _log = logging.getLogger(__name__)
 
@@ -191,13 +190,21 @@ def _cut(sightings: Sequence[_Sighting]) -> list[Snippet]:
     return snippets
 
 
-def resample(stamps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """10 Hz grid (G,) over ascending stamps (F,) [ns], index of the nearest stamp, and whether that is near enough."""
-    grid = np.arange(stamps[0], stamps[-1] + 1, _PERIOD_NS)
+def resample(
+    stamps: NDArray[np.int64], rate: float = SNIPPET_RATE
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """A grid (G,) over ascending stamps (F,) [ns], index of the nearest stamp, and whether that is near enough.
+
+    Args:
+        stamps: of frames.
+        rate: of the grid [Hz].
+    """
+    period_ns = round(1e9 / rate)
+    grid = np.arange(stamps[0], stamps[-1] + 1, period_ns)
     after = np.searchsorted(stamps, grid).clip(0, len(stamps) - 1)
     before = (after - 1).clip(0)
     nearest = np.where(grid - stamps[before] <= stamps[after] - grid, before, after)
-    return grid, nearest, np.abs(stamps[nearest] - grid) <= _TOLERANCE_NS
+    return grid, nearest, np.abs(stamps[nearest] - grid) <= _TOLERANCE * period_ns
 
 
 def _why_none(frames: int, sightings: Sequence[_Sighting]) -> str:

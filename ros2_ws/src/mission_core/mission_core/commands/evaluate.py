@@ -64,7 +64,7 @@ def _of_bag(arguments: argparse.Namespace) -> bool:
             "`mission evaluate --help`"
         )
     foreign = (
-        ("protocol", "seed", "frames", "images") if sources == ["bag"] else ("gallery", "namespace", "params_file")
+        ("protocol", "seed", "seconds", "images") if sources == ["bag"] else ("gallery", "namespace", "params_file")
     )
     if given := [name for name in foreign if getattr(arguments, name) is not None]:
         other = "of data sets" if sources == ["bag"] else "of bags"
@@ -109,7 +109,7 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     reid = node_parameters("reid", arguments.params_file)
     name = arguments.model or reid["model"]
     model = ReidModel.load(model_directory(name))
-    reidentifier = Reidentifier(model, period=reid["period"], min_frames=reid["min_frames"])
+    reidentifier = Reidentifier(model, period=reid["period"], min_seconds=reid["min_seconds"])
     with SqliteGallery(arguments.gallery or _gallery_of(bag, name), model.sha256, read_only=True) as store:
         reidentifier.set_gallery(store.clips())
         here = (model.sha256, store.revision)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol", choices=PROTOCOLS, metavar="P", help=f"{told} (default: {DEFAULT_PROTOCOL}, or of --motion walks)"
     )
     group.add_argument("--seed", type=int, help="of all that is drawn (default: 0)")
-    group.add_argument("--frames", type=int, metavar="N", help="of the longest query (default: as the model reads)")
+    group.add_argument("--seconds", type=float, metavar="S", help="of the longest query (default: as the model reads)")
     group.add_argument("--images", type=Path, metavar="DIR", help="draw the figures into a directory")
     add_workers(group)
 
@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     rich.reconfigure(stderr=True)  # bars must not mix with the figures
     model = ReidModel.load(model_directory(arguments.model or DEFAULT_MODEL))
-    takes = _takes(arguments)
-    evaluation = evaluate(Clips(takes, model, arguments.frames), protocol, arguments.seed or 0)
+    takes = _takes(arguments, model)
+    evaluation = evaluate(Clips(takes, model, arguments.seconds), protocol, arguments.seed or 0)
     content = {**_header(takes, model, arguments), **report(evaluation)}
     if arguments.images is not None:
         from mission_core.evaluation.plots import draw
@@ -82,12 +82,12 @@ def _protocol(arguments: argparse.Namespace) -> str:
     return MOTION_PROTOCOL
 
 
-def _takes(arguments: argparse.Namespace) -> "DataSet":
+def _takes(arguments: argparse.Namespace, model: "ReidModel") -> "DataSet":
     from mission_core.data.own_motion import own_motion
     from mission_core.data.shards import open_dataset
 
     if arguments.motion is not None:
-        return own_motion(arguments.motion, workers=arguments.workers)
+        return own_motion(arguments.motion, model.frame_rate, workers=arguments.workers)
     return open_dataset(arguments.dataset)
 
 
@@ -105,9 +105,10 @@ def _header(takes: "DataSet", model: "ReidModel", arguments: argparse.Namespace)
             "name": model.name,
             "sha256": model.sha256,
             "num_frames": model.num_frames,
+            "frame_rate_hz": model.frame_rate,
             "merges_clips": model.merges,
         },
         "mission_version": __version__,
         "seed": arguments.seed or 0,
-        "frames": arguments.frames or model.num_frames,
+        "seconds": arguments.seconds or model.num_frames / model.frame_rate,
     }

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.data.takes import RadarTake, TakeInfo
-from mission_core.models.reid.processing import body_frame
+from mission_core.kinematics import body_frame
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import RadarProfile
 from mission_core.types import NUM_JOINTS, DopplerKind, DopplerTimeMap, Float32Array, Float64Array, Mount, TrackedFrame

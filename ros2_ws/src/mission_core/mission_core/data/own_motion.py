@@ -15,11 +15,12 @@ NAMING = (
 )
 
 
-def own_motion(directory: Path, *, workers: int = 1) -> DataSet:
+def own_motion(directory: Path, frame_rate: float, *, workers: int = 1) -> DataSet:
     """Both sensors' takes of every file of joints, simulated on first use; what was interrupted goes on.
 
     Args:
         directory: with .npz or .bvh files, two of at least two people each.
+        frame_rate: of the radar [Hz].
         workers: processes that simulate.
 
     Raises:
@@ -27,7 +28,7 @@ def own_motion(directory: Path, *, workers: int = 1) -> DataSet:
     """
     if not directory.is_dir():
         raise ConfigurationError(f"--motion {directory} is no directory: name one with .npz or .bvh files of joints")
-    plan = sets.motion(settings(), directory)
+    plan = sets.motion(settings(frame_rate), directory)
     people = [person_of(path) for path in sorted([*directory.glob("*.npz"), *directory.glob("*.bvh")])]
     several = {person for person in people if people.count(person) > 1}
     if len(several) < 2:

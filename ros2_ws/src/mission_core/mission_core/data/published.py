@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from mission_core.camera.skeleton import Joint
 from mission_core.data.takes import CameraTake, RadarTake, Take, TakeInfo
 from mission_core.errors import ConfigurationError
-from mission_core.models.reid.processing import body_frame
+from mission_core.kinematics import body_frame
 from mission_core.sim.sequence import STATURES, facing, sides, sole_heights, up_axis
 from mission_core.sim.skeletons import stature_of
 from mission_core.types import CROP_HEIGHT, CROP_WIDTH, NUM_JOINTS, Column, Float64Array, ImageArray, Points

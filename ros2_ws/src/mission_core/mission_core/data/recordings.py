@@ -31,7 +31,7 @@ from mission_core.data.takes import CameraTake, RadarTake, Take, TakeInfo
 from mission_core.errors import ConfigurationError, FrameError
 from mission_core.gallery.enrol import check_person_id
 from mission_core.geometry import optical_to_rep103, sensor_to_room
-from mission_core.models.reid.processing import body_frame
+from mission_core.kinematics import body_frame
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tlv import decode_frame
 from mission_core.radar.tracking import RadarTracker, TrackerConfig

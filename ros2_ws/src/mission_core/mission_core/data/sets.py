@@ -61,8 +61,7 @@ _MODULES = (
     *(f"data/{name}.py" for name in ("sets", "twin", "following", "takes")),
     *(f"radar/{name}.py" for name in ("profile", "clustering", "tracking", "doppler")),
     "camera/snippet.py",
-    "calibration.py",
-    "models/reid/processing.py",
+    *("calibration.py", "geometry.py", "kinematics.py"),
 )
 """Whose change may change the data."""
 

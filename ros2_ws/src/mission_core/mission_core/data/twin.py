@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.data.following import Followed, Follower, longest_run
 from mission_core.data.takes import CameraTake, RadarTake, TakeInfo
-from mission_core.models.reid.processing import body_frame
+from mission_core.kinematics import body_frame
 from mission_core.radar.profile import RadarProfile
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_core.sim.fmcw import Observation, slow_time

@@ -1,7 +1,8 @@
 """Simulated walks for learning: what radar and camera see of many people, each sensor other walks of theirs.
 
-The walks are takes of the data set `population`, as the network reads them: everything at 10 Hz, points relative to the
-track. Whom the walks are of is known by seed, so what is true of their bodies and gaits is known as well.
+The walks are takes of the data set `population`, as a network reads them: the camera's at 10 Hz, the radar's at the
+network's own rate, points relative to the track. Whom the walks are of is known by seed, so what is true of their
+bodies and gaits is known as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,9 @@ from mission_core.paths import share_directory
 from mission_core.sim.cohort import POPULATION_SEED
 from mission_core.types import Float32Array, Float64Array, ImageArray, Snippet
 
-RADAR_PROFILE = "walking_10fps"
 MAX_POINTS = 64
 """Points kept per frame and person, the strongest."""
+SNIPPET_SECONDS = SNIPPET_FRAMES / SNIPPET_RATE
 COHORT_WALKS = 3
 """Of everybody of the test cohort alone before each sensor."""
 STATISTICS_SEED = 1_000_000  # of people who are neither trained nor tested on
@@ -39,12 +40,14 @@ class WalkSetConfig:
         validation_people: to select models and calibrate with.
         first_seed: of the training people; validation people follow them.
         walks: of each person alone before each sensor; beside them one with somebody else.
+        frame_rate: of the radar [Hz], which runs the profile walking_<frame_rate>fps.
     """
 
     train_people: int = 400
     validation_people: int = 60
     first_seed: int = POPULATION_SEED
     walks: int = 2
+    frame_rate: float = SNIPPET_RATE
 
     def __post_init__(self) -> None:
         if self.first_seed < POPULATION_SEED:
@@ -64,16 +67,18 @@ class RadarWalk:
         points: F arrays (n, 5) float32 as `frame_points` makes them, None where a frame was lost.
         places: (F, 2) centre of the track [m], room frame; NaN where a frame was lost.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
+        period: of the frames [s].
     """
 
     points: tuple[Float32Array | None, ...]
     places: Float64Array
     joints: Float32Array
+    period: float
 
     def clip(self, start: int, length: int, num_frames: int, num_points: int) -> RadarClip:
         """The clip of `length` frames from `start` on, or what there is of it, padded to `num_frames`."""
         window = slice(start, start + length)
-        return radar_clip(self.points[window], self.places[window], num_frames, num_points)
+        return radar_clip(self.points[window], self.places[window], num_frames, num_points, self.period)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,40 +115,74 @@ class PersonWalks:
 # --- data sets ----------------------------------------------------------------------------------------------------
 
 
-def settings() -> Settings:
-    """Of all simulated walks here."""
-    return Settings(share_directory() / "config" / "radar" / f"{RADAR_PROFILE}.cfg")
+def settings(frame_rate: float) -> Settings:
+    """Of simulated walks before a radar of that rate [Hz].
+
+    Raises:
+        ConfigurationError: there is no profile of that rate.
+    """
+    below = share_directory() / "config" / "radar"
+    path = below / f"walking_{frame_rate:g}fps.cfg"
+    if not path.is_file():
+        known = ", ".join(sorted(other.stem for other in below.glob("walking_[0-9]*fps.cfg")))
+        raise ConfigurationError(f"frame_rate is {frame_rate:g} Hz: there is no {path.name} beside {known}")
+    return Settings(path)
 
 
-def load_people(config: WalkSetConfig, workers: int = 1) -> tuple[list[PersonWalks], list[PersonWalks]]:
-    """Training and validation people; the population is made on first use, and completed if that was interrupted."""
+def load_people(
+    config: WalkSetConfig, workers: int = 1, *, rate: float = SNIPPET_RATE
+) -> tuple[list[PersonWalks], list[PersonWalks]]:
+    """Training and validation people; the population is made on first use, and completed if that was interrupted.
+
+    Args:
+        config: of the population.
+        workers: processes that simulate.
+        rate: at which walks before the radar are read [Hz].
+    """
     total = config.train_people + config.validation_people
-    plan = population(settings(), total, walks=config.walks, first_seed=config.first_seed)
-    people = read_walks(build(*plan, default_root(), workers=workers))
+    plan = population(settings(config.frame_rate), total, walks=config.walks, first_seed=config.first_seed)
+    people = read_walks(build(*plan, default_root(), workers=workers), rate)
     boundary = config.first_seed + config.train_people
     return [p for p in people if p.seed < boundary], [p for p in people if p.seed >= boundary]
 
 
-def load_crowd(people: int, workers: int = 1) -> list[tuple[int, RadarWalk]]:
-    """Walks before the radar of further people, each with the seed of who walks; made on first use."""
-    made = build(*crowd(settings(), people), default_root(), workers=workers)
-    return [(info.person_seed, walk) for info in made.infos for walk in _radar_walk(radar_take(made, info.take_id))]
+def load_crowd(people: int, workers: int = 1, *, frame_rate: float, rate: float) -> list[tuple[int, RadarWalk]]:
+    """Walks before the radar of further people, each with the seed of who walks; made on first use.
+
+    Args:
+        people: how many.
+        workers: processes that simulate.
+        frame_rate: of the radar [Hz].
+        rate: at which walks are read [Hz].
+    """
+    made = build(*crowd(settings(frame_rate), people), default_root(), workers=workers)
+    return [(i.person_seed, walk) for i in made.infos for walk in _radar_walk(radar_take(made, i.take_id), rate)]
 
 
-def cohort(workers: int = 1) -> DataSet:
-    """The test cohort with COHORT_WALKS walks of each person before each sensor; made on first use."""
-    recipe, jobs = walkers58(settings(), walks=COHORT_WALKS, pair_rounds=0)
+def cohort(frame_rate: float, workers: int = 1) -> DataSet:
+    """The test cohort with COHORT_WALKS walks of each person before each sensor; made on first use.
+
+    Args:
+        frame_rate: of the radar [Hz].
+        workers: processes that simulate.
+    """
+    recipe, jobs = walkers58(settings(frame_rate), walks=COHORT_WALKS, pair_rounds=0)
     return build(replace(recipe, name="walkers58_few"), jobs, default_root(), workers=workers)
 
 
-def read_walks(takes: TakeSet) -> list[PersonWalks]:
-    """Everybody whom both sensors followed for as long as a snippet takes, by seed."""
+def read_walks(takes: TakeSet, rate: float = SNIPPET_RATE) -> list[PersonWalks]:
+    """Everybody whom both sensors followed for as long as a snippet takes, by seed.
+
+    Args:
+        takes: of the people.
+        rate: at which walks before the radar are read [Hz].
+    """
     radar: dict[int, list[RadarWalk]] = {}
     camera: dict[int, list[CameraWalk]] = {}
     for info in sorted(takes.infos, key=lambda info: info.take_id):
         take = takes.take(info.take_id)
         if isinstance(take, RadarTake):
-            radar.setdefault(info.person_seed, []).extend(_radar_walk(take))
+            radar.setdefault(info.person_seed, []).extend(_radar_walk(take, rate))
         else:
             camera.setdefault(info.person_seed, []).extend(_camera_walk(take))
     return [
@@ -153,9 +192,9 @@ def read_walks(takes: TakeSet) -> list[PersonWalks]:
     ]
 
 
-def walk_before_radar(take: RadarTake) -> RadarWalk | None:
-    """A take of the radar as the network reads it; None where it is shorter than a snippet."""
-    return next(iter(_radar_walk(take)), None)
+def walk_before_radar(take: RadarTake, rate: float) -> RadarWalk | None:
+    """A take of the radar as a network of that rate [Hz] reads it; None where it is shorter than a snippet."""
+    return next(iter(_radar_walk(take, rate)), None)
 
 
 def walk_before_camera(take: CameraTake) -> CameraWalk | None:
@@ -163,16 +202,16 @@ def walk_before_camera(take: CameraTake) -> CameraWalk | None:
     return next(iter(_camera_walk(take)), None)
 
 
-def _radar_walk(take: RadarTake) -> list[RadarWalk]:
-    _, nearest, found = resample(take.stamps_ns)
-    if len(nearest) < SNIPPET_FRAMES:
+def _radar_walk(take: RadarTake, rate: float) -> list[RadarWalk]:
+    _, nearest, found = resample(take.stamps_ns, rate)
+    if len(nearest) < in_frames(SNIPPET_SECONDS, rate):
         return []
     places = np.where(found[:, None], take.positions[nearest, :2], np.nan).astype(np.float64)
     points = [
         frame_points(take.points[frame], take.positions[frame].astype(np.float64), MAX_POINTS) if there else None
         for frame, there in zip(nearest.tolist(), found.tolist(), strict=True)
     ]
-    return [RadarWalk(tuple(points), places, take.joints[nearest])]
+    return [RadarWalk(tuple(points), places, take.joints[nearest], 1.0 / rate)]
 
 
 def _camera_walk(take: CameraTake) -> list[CameraWalk]:
@@ -243,6 +282,11 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
         tuple(snippet for snippet, _ in enrolled),
         np.array([i for _, i in enrolled]),
     )
+
+
+def in_frames(seconds: float, rate: float) -> int:
+    """Frames of a clip of some seconds at a rate [Hz]."""
+    return round(seconds * rate)
 
 
 def middle(frames: int, wanted: int) -> int:

@@ -7,7 +7,7 @@ from rich import get_console
 from rich.progress import track
 
 from mission_core.data.takes import TakeSet, camera_take, radar_take
-from mission_core.data.walks import RadarWalk, middle, walk_before_camera, walk_before_radar
+from mission_core.data.walks import RadarWalk, in_frames, middle, walk_before_camera, walk_before_radar
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip
@@ -23,21 +23,22 @@ class Clips:
         takes: the data set.
         model: that reads.
         owner: who walks, by id of take; no model ever sees it.
-        longest: frames of the longest query.
+        longest: query [s].
 
     Raises:
-        ConfigurationError: the model does not read queries of as many frames as asked for.
+        ConfigurationError: the model does not read queries as long as asked for.
     """
 
-    def __init__(self, takes: TakeSet, model: ReidModel, frames: int | None = None) -> None:
-        if frames is not None and not 1 <= frames <= model.num_frames:
+    def __init__(self, takes: TakeSet, model: ReidModel, seconds: float | None = None) -> None:
+        most = model.num_frames / model.frame_rate
+        if seconds is not None and not 1.0 / model.frame_rate <= seconds <= most:
             raise ConfigurationError(
-                f"queries of {frames} frames were asked for, expected 1 to {model.num_frames}: model {model.name} "
-                "reads no more"
+                f"queries of {seconds:g} s were asked for, expected at most {most:g} s, which is what model "
+                f"{model.name} reads, and at least one frame of {1.0 / model.frame_rate:g} s"
             )
         self.takes = takes
         self.model = model
-        self.longest = frames or model.num_frames
+        self.longest = seconds or most
         self.owner = {info.take_id: info.person_id for info in takes.infos}
         self._walks: dict[str, RadarWalk | None] = {}
         self._features: dict[str, Float32Array | None] = {}
@@ -53,17 +54,17 @@ class Clips:
         for take_id in track(missing, "encoding walks before the camera", console=get_console(), disable=not missing):
             self.features(take_id)
 
-    def query(self, take_id: str, frames: int | None = None) -> RadarClip | None:
+    def query(self, take_id: str, seconds: float | None = None) -> RadarClip | None:
         """The query that a radar take gives; None where it is too short for one.
 
         Args:
             take_id: of the take.
-            frames: of the query at most, in the middle of the walk; None for the longest query.
+            seconds: of the query at most, in the middle of the walk; None for the longest query.
         """
         walk = self._walk(take_id)
         if walk is None:
             return None
-        length = min(frames or self.longest, self.longest)
+        length = in_frames(min(seconds or self.longest, self.longest), self.model.frame_rate)
         start = middle(len(walk.points), length)
         return walk.clip(start, length, self.model.num_frames, self.model.num_points)
 
@@ -75,7 +76,7 @@ class Clips:
 
     def _walk(self, take_id: str) -> RadarWalk | None:
         if take_id not in self._walks:
-            self._walks[take_id] = walk_before_radar(radar_take(self.takes, take_id))
+            self._walks[take_id] = walk_before_radar(radar_take(self.takes, take_id), self.model.frame_rate)
         return self._walks[take_id]
 
     def _encoded(self, take_id: str) -> Float32Array | None:

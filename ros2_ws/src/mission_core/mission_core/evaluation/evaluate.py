@@ -109,7 +109,7 @@ def _confusions(outcome: Outcome, takes: TakeSet) -> Confusions | None:
 
 def _joints(clips: Clips, condition: protocols.Condition) -> JointErrors | None:
     model = clips.model
-    pairs = joint_pairs(clips.takes, condition, model.num_frames, model.num_points, clips.longest)
+    pairs = joint_pairs(clips.takes, condition, (model.num_frames, model.num_points), model.frame_rate, clips.longest)
     return joint_errors(pairs, model.joints) if pairs else None
 
 

@@ -12,8 +12,8 @@ from mission_core.evaluation.outcomes import Outcome, queries_of, rank
 from mission_core.metrics import Interval, bootstrap_mean
 from mission_core.models.reid.ranking import EARLIER_WINDOWS
 
-FRAMES = (10, 20, 30, 50)
-"""Frames that are looked at within a walk: 1, 2, 3 and 5 seconds."""
+SECONDS = (1.0, 2.0, 3.0, 5.0)
+"""That are looked at within a walk."""
 FALSE_ALARM_RATE = 0.1
 """Share of the people who are not enrolled that is let pass where the detection-and-identification rate is told."""
 
@@ -57,18 +57,17 @@ def over_time(clips: Clips, outcome: Outcome, seed: int = 0) -> list[Watched]:
     """
     model, truth = clips.model, outcome.identification.truth
     gallery = [i for i in outcome.condition.galleries[0] if clips.features(i) is not None]
-    period = model.frame_period_ns * 1e-9
-    lengths = sorted({min(frames, clips.longest) for frames in FRAMES} | {clips.longest})
+    lengths = sorted({min(seconds, clips.longest) for seconds in SECONDS} | {clips.longest})
     points = []
     for length in lengths:
         queries = queries_of(clips, outcome.asked, length)
         found = Identification(rank(clips, gallery, queries, outcome.people, seed), truth)
-        points.append(_watched(clips, found, float(np.mean([q.frames.sum() for q in queries])) * period, 1))
+        points.append(_watched(clips, found, float(np.mean([q.frames.sum() for q in queries])) / model.frame_rate, 1))
     if not model.merges:
         return points
     queries = queries_of(clips, outcome.asked)
     windows = model.encode_radar(queries)
-    lasted = np.array([clip.frames.sum() for clip in queries]) * period
+    lasted = np.array([clip.frames.sum() for clip in queries]) / model.frame_rate
     before = earlier_walks(truth, seed)
     for count in range(1, min(EARLIER_WINDOWS, min(len(own) for own in before)) + 1):
         earlier = [[windows[i] for i in own[:count]] for own in before]

@@ -16,7 +16,7 @@ from rich.progress import track
 
 from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.takes import TakeSet, camera_take, radar_take
-from mission_core.data.walks import CameraWalk, RadarWalk, middle, walk_before_camera, walk_before_radar
+from mission_core.data.walks import CameraWalk, RadarWalk, in_frames, middle, walk_before_camera, walk_before_radar
 from mission_core.evaluation.protocols import Condition
 from mission_core.losses import POSE_JOINTS
 from mission_core.metrics import Interval, bootstrap_mean
@@ -74,7 +74,7 @@ class JointErrors:
 
 
 def joint_pairs(
-    takes: TakeSet, condition: Condition, num_frames: int, num_points: int, longest: int | None = None
+    takes: TakeSet, condition: Condition, shape: tuple[int, int], rate: float, longest: float
 ) -> list[JointPair]:
     """Each query of a condition with an enrolled clip of the same person, in turn.
 
@@ -83,9 +83,9 @@ def joint_pairs(
     Args:
         takes: the data set; its takes tell the true joints.
         condition: of a protocol.
-        num_frames: T of radar clips.
-        num_points: N of radar clips.
-        longest: frames of the longest radar clip; by default T.
+        shape: T, N of radar clips.
+        rate: of their frames [Hz].
+        longest: radar clip [s].
     """
     owner = {info.take_id: info.person_id for info in takes.infos}
     seen: dict[str, list[tuple[Snippet, Float32Array]]] = {}
@@ -96,9 +96,9 @@ def joint_pairs(
     pairs: list[JointPair] = []
     turn: dict[str, Iterator[tuple[Snippet, Float32Array]]] = {who: itertools.cycle(own) for who, own in seen.items()}
     for take_id in track(condition.query, "reading joints before the radar", console=get_console()):
-        heard = walk_before_radar(radar_take(takes, take_id))
+        heard = walk_before_radar(radar_take(takes, take_id), rate)
         if heard is not None and np.isfinite(heard.joints).all() and (person := owner[take_id]) in turn:
-            clip = _middle_before_radar(heard, longest or num_frames, num_frames, num_points)
+            clip = _middle_before_radar(heard, in_frames(longest, rate), *shape)
             pairs.append(JointPair(person, *clip, *next(turn[person])))
     return pairs
 

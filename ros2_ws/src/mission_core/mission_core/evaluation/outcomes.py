@@ -36,7 +36,7 @@ class Outcome:
             None where one person asks more than half of the queries.
         asked: takes that asked, Q ids.
         clips: enrolled in one gallery.
-        frames: mean number of frames of a query in which the track was there.
+        seconds: mean time of a query in which the track was there.
         not_enrolled: queries left out because the person has no clip in the gallery.
         too_short: takes left out because they are shorter than a clip.
     """
@@ -47,7 +47,7 @@ class Outcome:
     control: Identification | None
     asked: tuple[str, ...]
     clips: int
-    frames: float
+    seconds: float
     not_enrolled: int
     too_short: int
 
@@ -89,7 +89,7 @@ def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Out
             "query and two people are needed: choose another protocol, or a larger data set"
         )
     truth = np.array([people.index(clips.owner[i]) for i in asked], np.int64)
-    queries = queries_of(clips, asked, condition.frames)
+    queries = queries_of(clips, asked, condition.seconds)
     rows = [rank(clips, gallery, queries, people, seed) for gallery in galleries]
     control = None
     if 2 * np.bincount(truth).max() <= len(truth):
@@ -102,7 +102,7 @@ def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Out
         control=control,
         asked=asked,
         clips=len(galleries[0]),
-        frames=float(np.mean([clip.frames.sum() for clip in queries])),
+        seconds=float(np.mean([clip.frames.sum() for clip in queries])) / clips.model.frame_rate,
         not_enrolled=len(long_enough) - len(asked),
         too_short=len(condition.query) - len(long_enough) + len(condition.galleries[0]) - len(galleries[0]),
     )
@@ -127,7 +127,7 @@ def pooled(label: str, outcomes: Sequence[Outcome]) -> Outcome | None:
         control=_together(controls) if len(controls) == len(outcomes) else None,
         asked=tuple(take_id for outcome in outcomes for take_id in outcome.asked),
         clips=first.clips,
-        frames=float(np.average([o.frames for o in outcomes], weights=[len(o.asked) for o in outcomes])),
+        seconds=float(np.average([o.seconds for o in outcomes], weights=[len(o.asked) for o in outcomes])),
         not_enrolled=sum(outcome.not_enrolled for outcome in outcomes),
         too_short=sum(outcome.too_short for outcome in outcomes),
     )
@@ -137,9 +137,9 @@ def _together(found: Sequence[Identification]) -> Identification:
     return Identification(np.concatenate([f.distances for f in found]), np.concatenate([f.truth for f in found]))
 
 
-def queries_of(clips: Clips, take_ids: Sequence[str], frames: int | None = None) -> list[RadarClip]:
-    """The queries that takes give, `frames` long at most; takes that are too short for one give none."""
-    return [clip for take_id in take_ids if (clip := clips.query(take_id, frames)) is not None]
+def queries_of(clips: Clips, take_ids: Sequence[str], seconds: float | None = None) -> list[RadarClip]:
+    """The queries that takes give, of some seconds at most; takes that are too short for one give none."""
+    return [clip for take_id in take_ids if (clip := clips.query(take_id, seconds)) is not None]
 
 
 def rank(

@@ -17,8 +17,8 @@ from mission_core.sim.rooms import ANGLES
 
 log = logging.getLogger(__name__)
 
-FRAMES = (5, 10, 15, 20)
-"""Lengths of queries that are compared, beside the model's own longest."""
+SECONDS = (0.5, 1.0, 1.5, 2.0)
+"""Lengths of queries that are compared, beside the model's own longest: the paper's 5 to 20 frames."""
 RECORDS = range(1, 9)
 """Enrolled clips of a person that are compared."""
 CANDIDATES = (10, 20, 30, 40, 50, 58)
@@ -36,7 +36,7 @@ class Condition:
         value: place on the axis of a curve; None where conditions have no order.
         query: ids of the radar's takes.
         galleries: ids of the camera's takes; the figures of several galleries are averaged.
-        frames: of its queries at most; None for the longest.
+        seconds: of its queries at most; None for the longest.
         candidates: people in a gallery, exact averages over all galleries of that size; None for everybody.
     """
 
@@ -44,7 +44,7 @@ class Condition:
     value: float | None
     query: Ids
     galleries: tuple[Ids, ...]
-    frames: int | None = None
+    seconds: float | None = None
     candidates: int | None = None
 
 
@@ -55,12 +55,12 @@ class Given:
     Attributes:
         infos: of all takes of the data set.
         seed: of whatever is drawn.
-        longest: frames of the longest query.
+        longest: query [s].
     """
 
     infos: Infos
     seed: int
-    longest: int
+    longest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ def _walks(given: Given) -> list[Condition]:
 
 def _frames(given: Given) -> list[Condition]:
     whole = _condition("", splits.closed(given.infos, given.seed))
-    lengths = [*(frames for frames in FRAMES if frames < given.longest), given.longest]
-    return [replace(whole, label=f"{frames} frames", value=float(frames), frames=frames) for frames in lengths]
+    lengths = [*(seconds for seconds in SECONDS if seconds < given.longest), given.longest]
+    return [replace(whole, label=f"{seconds:g} s", value=seconds, seconds=seconds) for seconds in lengths]
 
 
 def _candidates(given: Given) -> list[Condition]:
@@ -212,7 +212,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "camera-angle": Protocol("clips of one angle to the camera are enrolled", "angle to the camera [°]", _camera_angle),
     "radar-angle": Protocol("walks at one angle to the radar ask", "angle to the radar [°]", _radar_angle),
     "records": Protocol("1 to 8 clips of everybody are enrolled", "enrolled clips of a person", _records),
-    "frames": Protocol("queries of 5 to 20 frames, and as long as the model reads", "frames of a query", _frames),
+    "frames": Protocol("queries of 0.5 to 2 s, and as long as the model reads", "length of a query [s]", _frames),
     "candidates": Protocol("galleries of 10 to 58 people", "people in the gallery", _candidates),
     "multi-person": Protocol("walks of which the radar saw several at once ask", "", _multi_person),
     "walks": Protocol("for data of which both sensors saw the same walks: one half asks for the other", "", _walks),

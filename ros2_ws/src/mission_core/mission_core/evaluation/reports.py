@@ -53,7 +53,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "people": candidates or len(outcome.people),
         "people_who_ask": len(np.unique(outcome.identification.truth)),
         "queries": len(outcome.asked),
-        "mean_query_frames": outcome.frames,
+        "mean_query_seconds": outcome.seconds,
         "gallery_clips": outcome.clips,
         "galleries": len(condition.galleries),
         "queries_of_people_not_enrolled": outcome.not_enrolled,

@@ -12,9 +12,9 @@ import torch
 import yaml
 
 from mission_core import __version__
-from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE
+from mission_core.camera.snippet import SNIPPET_FRAMES
 from mission_core.data.sets import GENERATOR_VERSION
-from mission_core.data.walks import COHORT_WALKS, cohort, protocol, read_walks
+from mission_core.data.walks import COHORT_WALKS, SNIPPET_SECONDS, cohort, in_frames, protocol, read_walks
 from mission_core.errors import ModelError
 from mission_core.evaluation.identification import (
     Identification,
@@ -97,16 +97,17 @@ def write_model(network: MatchingNetwork, name: str, output: Path, details: Mapp
 
 def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
     """Figures on the 58 simulated test people, whom no training has seen, with the null-modality control."""
-    made = cohort(workers)
-    people = read_walks(made)
+    made = cohort(model.frame_rate, workers)
+    people = read_walks(made, model.frame_rate)
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     distances = score_queries(model, test.queries, features, test.owner)
     shuffled = shuffle_between_people(test.queries, test.truth)
     null = Identification(score_queries(model, shuffled, features, test.owner), test.truth).summary()
-    short = protocol(people, model.num_frames, model.num_points, SNIPPET_FRAMES).queries
+    brief_frames = in_frames(SNIPPET_SECONDS, model.frame_rate)
+    short = protocol(people, model.num_frames, model.num_points, brief_frames).queries
     brief = Identification(score_queries(model, short, features, test.owner), test.truth).summary()
-    seconds, snippet_seconds = (frames / SNIPPET_RATE for frames in (model.num_frames, SNIPPET_FRAMES))
+    seconds, snippet_seconds = model.num_frames / model.frame_rate, SNIPPET_SECONDS
     return {
         "protocol": f"query: up to {seconds:g} s in the middle of a walk alone before the radar; gallery: "
         f"{COHORT_WALKS} camera clips of {snippet_seconds:g} s per person, of other walks; every pair is scored; "
@@ -179,7 +180,7 @@ def _card(name: str, network: MatchingNetwork, sha256: str) -> dict[str, Any]:
         "parameters_of_pictures": sum(p.numel() for p in network.pictures.parameters()),
         "input": {
             "num_frames": network.num_frames,
-            "frame_rate_hz": SNIPPET_RATE,
+            "frame_rate_hz": network.frame_rate,
             "num_points": network.num_points,
             "snippet_frames": SNIPPET_FRAMES,
             "feature_shape": list(features.shape[1:]),

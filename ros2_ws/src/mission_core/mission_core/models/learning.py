@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor, nn
 
-from mission_core.camera.snippet import SNIPPET_FRAMES
+from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE
 from mission_core.data.walks import (
     MAX_POINTS,
     STATISTICS_SEED,
     CameraWalk,
     RadarWalk,
     WalkSetConfig,
+    in_frames,
     load_crowd,
     load_people,
     middle,
@@ -44,8 +45,10 @@ from mission_core.types import Float32Array, Float64Array, ImageArray
 
 log = logging.getLogger(__name__)
 
-MIN_FRAMES = 20
+MIN_SECONDS = 2.0
 """Of a radar clip to learn from."""
+SLOWER = 0.25
+"""Share of a faster radar's clips of which SNIPPET_RATE frames a second are left: slower radars are read as well."""
 CHUNK = 32
 """Queries, and enrolled clips, that validation scores at once."""
 
@@ -81,16 +84,27 @@ class MatchingTraining(Schedule):
         if min(self.crowd, self.singles) < 0 or (self.singles > 0) != (self.crowd > 0):
             raise ConfigurationError(f"crowd={self.crowd}, singles={self.singles}: expected both above 0, or both 0")
         check_validation_people(self.data.validation_people)
+        if self.frame_rate > self.data.frame_rate:
+            raise ConfigurationError(
+                f"the network reads {self.frame_rate:g} frames a second, but the radar of its data gives "
+                f"{self.data.frame_rate:g}: raise frame_rate of data"
+            )
+
+    @property
+    def frame_rate(self) -> float:
+        """At which the network reads the radar [Hz]."""
+        return SNIPPET_RATE
 
 
-def check_clip(num_frames: int, num_points: int) -> None:
+def check_clip(num_frames: int, num_points: int, frame_rate: float = SNIPPET_RATE) -> None:
     """Whether data sets hold radar clips of that size.
 
     Raises:
         ConfigurationError: they do not.
     """
-    if num_frames < MIN_FRAMES:
-        raise ConfigurationError(f"num_frames is {num_frames}, expected {MIN_FRAMES} or more to learn from")
+    fewest = in_frames(MIN_SECONDS, frame_rate)
+    if num_frames < fewest:
+        raise ConfigurationError(f"num_frames is {num_frames}, expected {fewest} or more to learn from")
     if num_points > MAX_POINTS:
         raise ConfigurationError(f"num_points is {num_points}, but data sets keep {MAX_POINTS}")
 
@@ -133,17 +147,18 @@ class Heard:
     frames: NDArray[np.bool_]
     places: Float64Array
     joints: Float32Array
+    period: float
 
     @classmethod
     def of(cls, walk: RadarWalk) -> "Heard":
         """Of a walk, as it was tracked."""
         clip = walk.clip(0, len(walk.points), len(walk.points), MAX_POINTS)
-        return cls(clip.points, clip.present, clip.frames, walk.places, walk.joints)
+        return cls(clip.points, clip.present, clip.frames, walk.places, walk.joints, walk.period)
 
     def clip(self, window: slice, *, mirrored: bool) -> tuple[RadarClip, Float32Array]:
         """The clip of some frames, or its mirror image, and the true joints (T, 32, 3)."""
         side = np.float32(-1 if mirrored else 1)
-        motion = track_motion(self.places[window]) * np.array((1, side, 1), np.float32)
+        motion = track_motion(self.places[window], self.period) * np.array((1, side, 1), np.float32)
         points = self.points[window] * np.array((1, side, 1, 1, 1), np.float32)
         joints = self.joints[window]
         if mirrored:
@@ -254,11 +269,20 @@ def padded(clip: RadarClip, joints: Float32Array, num_frames: int, num_points: i
     return tuple(np.concatenate([np.zeros((missing, *part.shape[1:]), part.dtype), part]) for part in parts)
 
 
-def weakened(clip: RadarClip, rng: np.random.Generator) -> RadarClip:
-    """A clip of which some points, and sometimes some frames, are missing."""
+def weakened(clip: RadarClip, period: float, rng: np.random.Generator) -> RadarClip:
+    """A clip of which some points, sometimes some frames, and sometimes all frames of a faster radar are missing.
+
+    Args:
+        clip: that is to be made weaker.
+        period: of its frames [s].
+        rng: of what is left out.
+    """
     frames = clip.frames
     if rng.random() < 0.5:
         frames = frames & (rng.random(len(frames)) > 0.1)
+    faster = round(1.0 / (SNIPPET_RATE * period))
+    if faster > 1 and rng.random() < SLOWER:
+        frames = frames & (np.arange(len(frames)) % faster == rng.integers(faster))
     present = clip.present & frames[:, None] & (rng.random(clip.present.shape) > rng.uniform(0.0, 0.2))
     return RadarClip(clip.points * present[..., None], present, frames, clip.motion * frames[:, None])
 
@@ -281,8 +305,9 @@ class People:
     """
 
     def __init__(self, config: MatchingTraining, pictures: PictureNetwork, directory: Path, workers: int) -> None:
-        learn, self.validation = load_people(config.data, workers)
-        crowd = load_crowd(config.crowd, workers) if config.crowd else []
+        rate, frame_rate = config.frame_rate, config.data.frame_rate
+        learn, self.validation = load_people(config.data, workers, rate=rate)
+        crowd = load_crowd(config.crowd, workers, frame_rate=frame_rate, rate=rate) if config.crowd else []
         self.seeds = [person.seed for person in learn]
         self.heard = [[Heard.of(walk) for walk in person.radar] for person in learn]
         self.crowd = [(seed, Heard.of(walk)) for seed, walk in crowd]
@@ -335,10 +360,10 @@ class People:
 
 def _hear(walk: Heard, shape: tuple[int, int], mirrored: bool, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
     most = min(len(walk.frames), shape[0])
-    length = int(rng.integers(min(MIN_FRAMES, most), most + 1))
+    length = int(rng.integers(min(in_frames(MIN_SECONDS, 1.0 / walk.period), most), most + 1))
     start = int(rng.integers(len(walk.frames) - length + 1))
     clip, joints = walk.clip(slice(start, start + length), mirrored=mirrored)
-    return padded(weakened(clip, rng), joints, *shape)
+    return padded(weakened(clip, walk.period, rng), joints, *shape)
 
 
 def _any(walks: list[Any], rng: np.random.Generator) -> Any:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mission_core.camera.snippet import SNIPPET_RATE
 from mission_core.models.pictures.network import PictureNetwork
 
 
@@ -20,17 +21,20 @@ class MatchingNetwork(nn.Module):
 
     Attributes:
         pictures: reads single pictures; learnt before and frozen.
-        num_frames: T, frames of a radar clip at 10 Hz, at most.
+        num_frames: T, frames of a radar clip, at most.
         num_points: N, detections kept per frame.
+        frame_rate: of radar clips [Hz].
     """
 
     sharpness: Tensor
     unknown_logit: Tensor
 
-    def __init__(self, pictures: PictureNetwork, num_frames: int, num_points: int) -> None:
+    def __init__(
+        self, pictures: PictureNetwork, num_frames: int, num_points: int, frame_rate: float = SNIPPET_RATE
+    ) -> None:
         super().__init__()
         self.pictures = pictures.requires_grad_(False)
-        self.num_frames, self.num_points = num_frames, num_points
+        self.num_frames, self.num_points, self.frame_rate = num_frames, num_points, frame_rate
         # probabilities: softmax over [-sharpness * distance of each person, unknown_logit]; calibrated after training
         self.register_buffer("sharpness", torch.tensor(1.0))
         self.register_buffer("unknown_logit", torch.tensor(0.0))

@@ -38,7 +38,7 @@ class Reid(ManagedNode):
         self._database = Path(parameter(self, "database", "") or default_gallery()).expanduser()
         self._model_directory = model_directory(parameter(self, "model", DEFAULT_MODEL))
         self._period = parameter(self, "period", 0.5)
-        self._min_frames = parameter(self, "min_frames", 10)
+        self._min_seconds = parameter(self, "min_seconds", 1.0)
         self._reidentifier: Reidentifier | None = None
         self._lock = threading.Lock()  # the gallery is not exchanged while it is being ranked
         self._revision = 0
@@ -57,7 +57,7 @@ class Reid(ManagedNode):
         from mission_core.models.reid.ranking import Reidentifier
 
         model = ReidModel.load(self._model_directory)
-        self._reidentifier = Reidentifier(model, period=self._period, min_frames=self._min_frames)
+        self._reidentifier = Reidentifier(model, period=self._period, min_seconds=self._min_seconds)
 
     def activate(self) -> None:
         """Listens to the tracker and to changes of the gallery."""

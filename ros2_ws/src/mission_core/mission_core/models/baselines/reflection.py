@@ -20,10 +20,11 @@ from torch.nn import functional
 
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.camera.skeleton import Joint
+from mission_core.camera.snippet import SNIPPET_RATE
 from mission_core.models.baselines.radar import pointnet
 from mission_core.models.layers import AttentionPooling, MetricBox
 from mission_core.models.pictures.network import joints_and_outline
-from mission_core.models.reid.processing import FRAME_PERIOD, MOTION_NEIGHBOURS
+from mission_core.models.reid.processing import MOTION_SPAN
 from mission_core.types import NUM_JOINTS
 
 STATIONS = 4
@@ -77,7 +78,8 @@ class Reflections(nn.Module):
         self.register_buffer("along", (torch.arange(STATIONS) + 0.5) / STATIONS, persistent=False)
         self.register_buffer("turn", torch.tensor([math.radians(turn) for turn in TURNS]), persistent=False)
         self.height = RADAR_MOUNT.height  # [m]
-        self.period, self.neighbours, self.usual = FRAME_PERIOD, MOTION_NEIGHBOURS, USUAL_DISTANCE
+        self.period, self.usual = 1.0 / SNIPPET_RATE, USUAL_DISTANCE
+        self.neighbours = round(MOTION_SPAN * SNIPPET_RATE)
         self.level, self.patch, self.faintest, self.exponent = 25.0, 0.01, 5.0, 8.0  # dB, m^2, dB
 
     def forward(self, joints: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor, Tensor]:

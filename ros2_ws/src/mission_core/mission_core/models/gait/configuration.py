@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mission_core.camera.snippet import SNIPPET_RATE
 from mission_core.errors import ConfigurationError
 
 
@@ -10,7 +11,8 @@ class GaitConfig:
     """Shape of the gait network.
 
     Attributes:
-        num_frames: T, frames of a radar clip at 10 Hz, at most; shorter clips tell less.
+        num_frames: T, frames of a radar clip, at most; shorter clips tell less.
+        frame_rate: of radar clips [Hz].
         num_points: N, detections kept per frame (highest SNR first), absent ones are masked.
         dim: width of the frame tokens of both sides.
         lines: frequencies at which tokens are correlated over the clip.
@@ -20,6 +22,7 @@ class GaitConfig:
     """
 
     num_frames: int = 50
+    frame_rate: float = SNIPPET_RATE
     num_points: int = 64
     dim: int = 64
     lines: int = 24

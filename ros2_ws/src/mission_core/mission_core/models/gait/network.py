@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mission_core.camera.snippet import SNIPPET_RATE
 from mission_core.models.gait.configuration import GaitConfig
 from mission_core.models.layers import AttentionPooling
 from mission_core.models.matching import MatchingNetwork
@@ -24,7 +25,7 @@ from mission_core.models.pictures.network import NUM_OUTLINE, PictureNetwork, jo
 from mission_core.sim.cohort import PARAMETERS
 from mission_core.types import NUM_JOINTS
 
-FRAME_PERIOD = 0.1  # [s]
+CAMERA_PERIOD = 1.0 / SNIPPET_RATE  # of the camera's frames [s]
 SLOWEST, FASTEST = 0.7, 2.8
 """Frequencies that are looked at [1/s]: slow strides to fast steps."""
 REPETITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -100,11 +101,11 @@ class Spectrum(nn.Module):
 
     angles: Tensor
 
-    def __init__(self, config: GaitConfig) -> None:
+    def __init__(self, config: GaitConfig, period: float) -> None:
         super().__init__()
         self.project = nn.Linear(config.dim, config.swinging)
         frequencies = torch.linspace(SLOWEST, FASTEST, config.lines)
-        self.register_buffer("angles", 2.0 * math.pi * FRAME_PERIOD * frequencies)  # from frame to frame [rad]
+        self.register_buffer("angles", 2.0 * math.pi * period * frequencies)  # from frame to frame [rad]
 
     def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Tokens (B, T, C), present (B, T) to (B, lines * swinging)."""
@@ -124,7 +125,7 @@ class Witness(nn.Module):
     offset: Tensor
     scale: Tensor
 
-    def __init__(self, inputs: int, config: GaitConfig) -> None:
+    def __init__(self, inputs: int, config: GaitConfig, period: float) -> None:
         super().__init__()
         dim = config.dim
         self.frame = nn.Sequential(
@@ -137,7 +138,7 @@ class Witness(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(config.dropout)
         self.attention = AttentionPooling(dim)
-        self.spectrum = Spectrum(config)
+        self.spectrum = Spectrum(config, period)
         latent = len(PARAMETERS) + config.free
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
@@ -183,12 +184,12 @@ class GaitNetwork(MatchingNetwork):
     repetition: Tensor
 
     def __init__(self, config: GaitConfig, pictures: PictureNetwork) -> None:
-        super().__init__(pictures, config.num_frames, config.num_points)
+        super().__init__(pictures, config.num_frames, config.num_points, config.frame_rate)
         self.config = config
-        self.neighbours, self.period, self.variances = NEIGHBOURS, FRAME_PERIOD, VARIANCES
+        self.neighbours, self.period, self.variances = NEIGHBOURS, CAMERA_PERIOD, VARIANCES
         self.histograms = PointHistograms()
-        self.radar = Witness(PointHistograms.SIZE + 4, config)
-        self.vision = Witness(3 * NUM_JOINTS + NUM_OUTLINE + 5, config)
+        self.radar = Witness(PointHistograms.SIZE + 4, config, 1.0 / config.frame_rate)
+        self.vision = Witness(3 * NUM_JOINTS + NUM_OUTLINE + 5, config, CAMERA_PERIOD)
         self.turn = nn.Parameter(torch.zeros(len(PARAMETERS), len(PARAMETERS)))
         # clips of a person repeat each other: n of them count as n ** (1 - repetition); calibrated after training
         self.register_buffer("repetition", torch.tensor(0.5))

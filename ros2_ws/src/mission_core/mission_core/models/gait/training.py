@@ -24,7 +24,12 @@ class GaitTraining(MatchingTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_clip(self.network.num_frames, self.network.num_points)
+        check_clip(self.network.num_frames, self.network.num_points, self.network.frame_rate)
+
+    @property
+    def frame_rate(self) -> float:
+        """See MatchingTraining."""
+        return self.network.frame_rate
 
 
 class GaitObjective(Objective):

@@ -53,7 +53,7 @@ class ReidModel:
         feature_shape: of what is stored of an enrolled clip.
         merges: the clips of a person become one entry; else the best of them counts.
         fuses: what is compared of a clip depends on its partner.
-        frame_period_ns: time between the frames of a clip.
+        frame_rate: of a radar clip [Hz].
         card: everything the card says.
     """
 
@@ -65,7 +65,7 @@ class ReidModel:
     feature_shape: tuple[int, int]
     merges: bool
     fuses: bool
-    frame_period_ns: int
+    frame_rate: float
     card: Mapping[str, Any]
     network: torch.jit.ScriptModule
 
@@ -87,8 +87,8 @@ class ReidModel:
             snippet_frames = int(reads["snippet_frames"])
             merges, fuses = bool(reads["merges_clips"]), bool(reads["fuses_pairs"])
             rows, columns = reads["feature_shape"]
-            frame_period_ns = round(1e9 / float(reads["frame_rate_hz"]))
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            frame_rate = float(reads["frame_rate_hz"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
         if kind != KIND:
             raise ModelError(f"{directory} holds a model of kind '{kind}', expected '{KIND}'")
@@ -112,7 +112,7 @@ class ReidModel:
             feature_shape=(int(rows), int(columns)),
             merges=merges,
             fuses=fuses,
-            frame_period_ns=frame_period_ns,
+            frame_rate=frame_rate,
             card=card,
             network=network,
         )

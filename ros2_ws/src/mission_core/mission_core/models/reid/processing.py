@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mission_core.geometry import line_of_sight
 from mission_core.types import Column, Float32Array, Float64Array, Points
 
-FRAME_PERIOD = 0.1  # of the frames of a clip [s]
-MOTION_NEIGHBOURS = 4  # frames on either side over which velocity is measured
+MOTION_SPAN = 0.4  # on either side, over which velocity is measured [s]
 POINT_COLUMNS = (Column.X, Column.Y, Column.Z, Column.SNR, Column.DOPPLER)
 
 
@@ -28,13 +28,6 @@ class RadarClip:
     present: NDArray[np.bool_]
     frames: NDArray[np.bool_]
     motion: Float32Array
-
-
-def line_of_sight(position: Float64Array) -> Float64Array:
-    """(2, 2) rotation from the room's x, y to axes along and left of the line of sight to `position` (2,)."""
-    distance = max(float(np.hypot(position[0], position[1])), 1e-6)
-    cos, sin = position[0] / distance, position[1] / distance
-    return np.array([[cos, sin], [-sin, cos]])
 
 
 def frame_points(points: Points, position: Float64Array, num_points: int) -> Float32Array:
@@ -59,19 +52,21 @@ def frame_points(points: Points, position: Float64Array, num_points: int) -> Flo
     return selected
 
 
-def track_motion(places: Float64Array) -> Float32Array:
+def track_motion(places: Float64Array, period: float) -> Float32Array:
     """Motion (F, 3) of a track: velocity away from the sensor and to the left of that [m/s], distance from it [m].
 
     Args:
-        places: (F, 2) centre of the track in the room frame [m], one row each `FRAME_PERIOD`; NaN where it is unknown.
+        places: (F, 2) centre of the track in the room frame [m]; NaN where it is unknown.
+        period: of the frames [s].
     """
     known = np.flatnonzero(np.isfinite(places).all(axis=1))
     if not len(known):
         return np.zeros((len(places), 3), np.float32)
     index = np.arange(len(places))
     x, y = (np.interp(index, known, places[known, axis]) for axis in range(2))
-    before, after = np.maximum(index - MOTION_NEIGHBOURS, 0), np.minimum(index + MOTION_NEIGHBOURS, len(places) - 1)
-    seconds = np.maximum(after - before, 1) * FRAME_PERIOD
+    span = round(MOTION_SPAN / period)
+    before, after = np.maximum(index - span, 0), np.minimum(index + span, len(places) - 1)
+    seconds = np.maximum(after - before, 1) * period
     velocity_x, velocity_y = (x[after] - x[before]) / seconds, (y[after] - y[before]) / seconds
     distance = np.maximum(np.hypot(x, y), 1e-6)
     away = (velocity_x * x + velocity_y * y) / distance
@@ -80,7 +75,7 @@ def track_motion(places: Float64Array) -> Float32Array:
 
 
 def radar_clip(
-    frames: Sequence[Float32Array | None], places: Float64Array, num_frames: int, num_points: int
+    frames: Sequence[Float32Array | None], places: Float64Array, num_frames: int, num_points: int, period: float
 ) -> RadarClip:
     """Pads the newest `num_frames` frames of a track to the network's fixed shape.
 
@@ -89,6 +84,7 @@ def radar_clip(
         places: (F, 2) centre of the track in the room frame [m], NaN for a lost frame.
         num_frames: T of the clip.
         num_points: N of the clip.
+        period: of the frames [s].
     """
     newest = frames[-num_frames:]
     points = np.zeros((num_frames, num_points, 5), np.float32)
@@ -100,17 +96,5 @@ def radar_clip(
             present[row, : len(frame)] = True
             exists[row] = True
     motion = np.zeros((num_frames, 3), np.float32)
-    motion[num_frames - len(newest) :] = track_motion(places[-num_frames:])
+    motion[num_frames - len(newest) :] = track_motion(places[-num_frames:], period)
     return RadarClip(points, present, exists, motion * exists[:, None])
-
-
-def body_frame(joints: Float64Array) -> Float32Array:
-    """Joints (T, 32, 3) of a sensor's room frame as the sensor sees the body: the target of the pose heads.
-
-    Origin on the floor beneath the pelvis, x along the line of sight away from the sensor, y left, z up.
-    """
-    pelvis = joints[:, 0, :2]
-    result = joints.astype(np.float32)
-    for row, position in enumerate(pelvis):
-        result[row, :, :2] = (joints[row, :, :2] - position) @ line_of_sight(position).T
-    return result

@@ -23,17 +23,23 @@ EARLIER_WINDOWS = 3
 """Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
 SLOW = 0.4  # [m/s], beneath which nobody walks
 TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
-LOOK_BACK = 5  # frames
+LOOK_BACK = 0.5  # [s]
 EARLY = 0.25  # periods of the model by which a frame may come early
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
-def turns(places: Sequence[Float64Array], track: Track) -> bool:
-    """Whether somebody no longer walks where a window of places (F, 2) went, or stands: it then says nothing more."""
+def turns(places: Sequence[Float64Array], rate: float, track: Track) -> bool:
+    """Whether somebody no longer walks where a window went, or stands: it then says nothing more.
+
+    Args:
+        places: (F, 2) of the window [m].
+        rate: of its frames [Hz].
+        track: of the person now.
+    """
     speed = float(np.hypot(*track.velocity[:2]))
     if speed < SLOW:
         return True
-    known = [place for place in list(places)[: -LOOK_BACK or None] if np.isfinite(place).all()]
+    known = [place for place in list(places)[: -round(LOOK_BACK * rate)] if np.isfinite(place).all()]
     if not known:
         return False
     way = track.position[:2] - known[0]
@@ -78,13 +84,13 @@ class Reidentifier:
     Args:
         model: the network.
         period: time between two rankings of a track [s].
-        min_frames: frames a track must have before it is ranked for the first time.
+        min_seconds: how long a track must be watched before it is ranked for the first time [s].
     """
 
-    def __init__(self, model: ReidModel, *, period: float = 0.5, min_frames: int = 10) -> None:
+    def __init__(self, model: ReidModel, *, period: float = 0.5, min_seconds: float = 1.0) -> None:
         self.model = model
         self._period_ns = round(period * 1e9)
-        self.min_frames = min(min_frames, model.num_frames)
+        self.min_frames = min(max(round(min_seconds * model.frame_rate), 1), model.num_frames)
         self._histories: dict[int, _History] = {}
         self._slot = -1
         self._speakers: list[str] = []  # the clip that is named for each entry
@@ -95,7 +101,7 @@ class Reidentifier:
     def memory(self) -> float:
         """How much walking a ranking looks back on, at most [s]; while somebody stands nothing is forgotten."""
         windows = 1 + EARLIER_WINDOWS if self.model.merges else 1
-        return windows * self.model.num_frames * self.model.frame_period_ns * 1e-9
+        return windows * self.model.num_frames / self.model.frame_rate
 
     def set_gallery(self, clips: Sequence[Clip]) -> None:
         """Replaces the gallery; all tracks are ranked against it with the next frame.
@@ -139,18 +145,21 @@ class Reidentifier:
             frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
             earlier = deque[tuple[torch.Tensor, int]](maxlen=EARLIER_WINDOWS)
             history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
-        index = math.floor((frame.stamp_ns - history.start_ns) / self.model.frame_period_ns + EARLY)
+        index = math.floor((frame.stamp_ns - history.start_ns) * 1e-9 * self.model.frame_rate + EARLY)
         if index <= history.index:  # the radar is faster than the model reads
             return history
         for _ in range(min(index - history.index - 1, self.model.num_frames)):
             history.frames.append(None)
             history.places.append(np.full(2, np.nan))
-        if self.model.merges and (len(history.frames) == self.model.num_frames or turns(history.places, track)):
+        if self.model.merges and (
+            len(history.frames) == self.model.num_frames or turns(history.places, self.model.frame_rate, track)
+        ):
             self._begin_window(history)
         points = frame.points[frame.labels == track.track_id]
         history.frames.append(frame_points(points, track.position, self.model.num_points))
         history.places.append(track.position[:2])
-        history.start_ns += round(FOLLOW * (frame.stamp_ns - history.start_ns - index * self.model.frame_period_ns))
+        expected_ns = history.start_ns + round(index * 1e9 / self.model.frame_rate)
+        history.start_ns += round(FOLLOW * (frame.stamp_ns - expected_ns))
         history.index, history.age = index, track.age
         if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
@@ -186,7 +195,8 @@ class Reidentifier:
 
     def _clip(self, history: _History) -> RadarClip:
         places = np.stack(list(history.places))
-        return radar_clip(list(history.frames), places, self.model.num_frames, self.model.num_points)
+        model = self.model
+        return radar_clip(list(history.frames), places, model.num_frames, model.num_points, 1.0 / model.frame_rate)
 
     def _candidates(self, found: Found) -> tuple[Candidate, ...]:
         rows = zip(found.people, found.probabilities, found.entries, found.distances, strict=True)
