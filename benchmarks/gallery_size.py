@@ -97,7 +97,7 @@ def test_people(
 ) -> tuple[torch.Tensor, NDArray[np.int64], Float32Array]:
     """Evidence of the radar's takes (Q, 2, D), whose they are (Q,), and merged evidence (P, 2, D) of the camera's."""
     made = open_dataset(COHORT)
-    people = read_walks(made, model.frame_rate)
+    people = read_walks(made, rate=model.frame_rate)
     index = {person.seed: number for number, person in enumerate(people)}
     test = protocol(people, model.num_frames, model.num_points)
     queries = torch.cat([model.encode_radar([clip]) for clip in track(test.queries, "radar", transient=True)])

@@ -86,6 +86,32 @@ def test_the_crowd_is_of_still_others_before_the_radar_only() -> None:
             sets.crowd(SETTINGS, number, first_seed=first)
 
 
+def test_every_second_one_of_the_crowd_walks_back_and_forth() -> None:
+    takes = sets.crowd(SETTINGS, 2)[1][0].make()
+    assert [take.info.route for take in takes] == ["straight", "laps"]
+
+
+def test_laps_are_of_the_population_before_each_sensor() -> None:
+    recipe, jobs = sets.laps(SETTINGS, 3, first_seed=10_007)
+    assert recipe.name == "laps"
+    assert [job.name for job in jobs] == [
+        f"N{s}-{sensor}" for sensor in ("radar", "camera") for s in (10007, 10008, 10009)
+    ]
+    (take,) = jobs[0].make()
+    assert isinstance(take, RadarTake)
+    assert (take.info.person_seed, take.info.route) == (10_007, "laps")
+    seconds = (take.stamps_ns[-1] - take.stamps_ns[0]) / 1e9
+    assert 8.0 < seconds < sets.LAPS_SECONDS
+    with pytest.raises(ConfigurationError, match="people of test sets"):
+        sets.laps(SETTINGS, 3, first_seed=57)
+
+
+def test_laps58_are_of_the_test_cohort_before_the_radar() -> None:
+    recipe, jobs = sets.laps58(SETTINGS)
+    assert recipe.name == "laps58"
+    assert [job.name for job in jobs] == [f"{person.person_id}-radar" for person in walkers()]
+
+
 def test_activity6_has_the_composition_of_the_papers_table() -> None:
     _, jobs = sets.activity6(SETTINGS)
     windows = [sets.take_windows(count) for row in sets.SPECTROGRAMS for count in row]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,26 @@ def test_walks_shorter_than_a_snippet_and_people_whom_one_sensor_lost_are_left_o
     ]
     people = read_walks(TakeList(takes))
     assert [(p.seed, len(p.radar), len(p.camera)) for p in people] == [(SEED, 1, 1)]
+
+
+def test_laps_are_cut_where_somebody_turns() -> None:
+    there = radar_take("r", 75)
+    x = np.concatenate((np.linspace(2.0, 6.0, 40), np.linspace(6.0, 2.6, 35)))
+    positions = np.column_stack((x, np.zeros(75), np.ones(75))).astype(np.float32)
+    laps = replace(there, info=replace(there.info, route="laps"), positions=positions)
+    (person,) = read_walks(TakeList([laps, camera_take("c", 45)]))
+    first, second = person.radar
+    assert 35 <= len(first.points) <= 42
+    assert np.ptp(np.sign(np.diff(first.places[:38, 0]))) == 0
+    assert np.ptp(np.sign(np.diff(second.places[4:, 0]))) == 0
+    np.testing.assert_array_equal(second.joints[:, 0, 0], np.arange(75)[-len(second.points) :])
+
+
+def test_walks_of_several_sets_come_together() -> None:
+    one = TakeList([radar_take("r", 24), camera_take("c", 45)])
+    other = TakeList([radar_take("r", 30), radar_take("s", 30, person=SEED + 1)])
+    (person,) = read_walks(one, other)
+    assert [len(walk.points) for walk in person.radar] == [24, 30]
 
 
 def test_a_protocol_asks_with_the_middle_of_walks_and_enrols_the_middle_of_others() -> None:

@@ -25,6 +25,19 @@ def alone(sensor: rooms.Sensor, angle_deg: float, seed: int = 0, **options) -> r
 
 
 @pytest.mark.parametrize("sensor", ["radar", "camera"])
+def test_who_walks_laps_turns_again_and_again_and_stays_in_sight(sensor: rooms.Sensor) -> None:
+    for seed in range(12):
+        scenario = rooms.laps(PEOPLE[0], sensor, np.random.default_rng(seed), scene="hall", seconds=12.0)
+        (way,) = pelvis(scenario)
+        assert len(way) == 120
+        assert np.abs(np.degrees(np.arctan2(way[:, 1], way[:, 0]))).max() < (55.0 if sensor == "radar" else 42.0)
+        assert way[:, 0].min() > 1.3
+        main = np.linalg.svd(way - way.mean(axis=0), full_matrices=False)[2][0]
+        to_and_fro = np.sign(np.diff(way[::10] @ main))
+        assert np.count_nonzero(np.diff(to_and_fro)) >= 2
+
+
+@pytest.mark.parametrize("sensor", ["radar", "camera"])
 @pytest.mark.parametrize("angle_deg", rooms.ANGLES)
 def test_a_route_is_long_enough_at_its_angle_and_in_sight(sensor: rooms.Sensor, angle_deg: float) -> None:
     for seed in range(8):

@@ -10,7 +10,7 @@ from mission_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from mission_core.data.sets import Plan, Settings
 
-DATASETS = ("walkers58", "mocap35", "activity6", "population", "crowd")
+DATASETS = ("walkers58", "laps58", "mocap35", "activity6", "population", "laps", "crowd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="DIR", help="of data sets (default: ~/.ros/mission/datasets)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (%(default)s)")
-    parser.add_argument("--people", type=int, default=1000, metavar="N", help="in a population or crowd (%(default)s)")
+    parser.add_argument(
+        "--people", type=int, default=1000, metavar="N", help="in a population, its laps or a crowd (%(default)s)"
+    )
     parser.add_argument(
         "--whole-frames", action="store_true", help="keep whole pictures beside the crops (12 MB a walk)"
     )
@@ -72,8 +74,8 @@ def _plan(arguments: argparse.Namespace, settings: "Settings") -> "Plan":
         return sets.motion(settings, directory) if arguments.dataset is None else sets.mocap35(settings, directory)
     if directory is not None:
         raise ConfigurationError(f"{arguments.dataset} is not made of --motion: leave out one of the two")
-    if arguments.dataset == "population":
-        return sets.population(settings, arguments.people)
-    if arguments.dataset == "crowd":
-        return sets.crowd(settings, arguments.people)
-    return sets.walkers58(settings) if arguments.dataset == "walkers58" else sets.activity6(settings)
+    of_people = {"population": sets.population, "laps": sets.laps, "crowd": sets.crowd}
+    if arguments.dataset in of_people:
+        return of_people[arguments.dataset](settings, arguments.people)
+    of_themselves = {"walkers58": sets.walkers58, "laps58": sets.laps58, "activity6": sets.activity6}
+    return of_themselves[arguments.dataset](settings)

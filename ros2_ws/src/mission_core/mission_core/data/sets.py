@@ -4,7 +4,8 @@
   takes of two people at once. The sensors watch different walks, by clocks of their own.
 * `mocap35`: 35 captured walkers with two clips each; both sensors watch the same clips, from five angles.
 * `activity6`: six people and five activities with the composition of MRA-Net's table 3, and their slow-time signal.
-* `population`: any number of other people to learn from.
+* `laps58`: everybody of the test cohort back and forth before the radar, for longer than a ranking looks back on.
+* `population`: any number of other people to learn from; `laps`: the same people back and forth before each sensor.
 * `crowd`: many more of them, before the radar only.
 * `motion`: both sensors' takes of one's own joint sequences.
 """
@@ -41,6 +42,8 @@ SINGLE_WALKS = 20
 PAIR_ROUNDS = 4
 CHUNK = 10
 """Scenarios in a shard."""
+TRACK_SECONDS, LAPS_SECONDS = 25.0, 12.0
+"""For which people walk back and forth in `laps58`, and in `laps` and `crowd`."""
 CROWD_SEED = 100_000
 """First seed of the people of `crowd`; those of a population are below."""
 MOCAP_SEED, ACTIVITY_SEED = 1_000, 2_000
@@ -50,7 +53,7 @@ SIMULATED = "simulated; shows no real person, free to use under the licence of m
 CAPTURED = "made of recorded motion: the terms of the recordings hold for it"
 
 # words that keep the draws of different purposes apart
-_SINGLE, _PAIR, _PAIRING, _MOCAP, _ACTIVITY, _MOTION = range(6)
+_SINGLE, _PAIR, _PAIRING, _MOCAP, _ACTIVITY, _MOTION, _LAPS = range(7)
 
 _SIMULATOR = (
     *("activity", "body", "bvh", "cohort", "fmcw", "gait", "habits", "look", "mesh", "path", "posture", "raster"),
@@ -146,13 +149,9 @@ def population(settings: Settings, people: int, *, walks: int = 4, first_seed: i
     Raises:
         ConfigurationError: no people, or seeds of the test cohorts.
     """
-    if people < 1 or walks < 1:
-        raise ConfigurationError(f"a population of {people} people with {walks} walks each: expected at least one")
-    if first_seed < POPULATION_SEED:
-        raise ConfigurationError(
-            f"the population's first seed is {first_seed}: those below {POPULATION_SEED} are people of test sets"
-        )
-    seeds = list(range(first_seed, first_seed + people))
+    if walks < 1:
+        raise ConfigurationError(f"a population of people with {walks} walks each: expected at least one")
+    seeds = _population_seeds(people, first_seed)
     jobs = []
     for seed in seeds:
         jobs += _single_jobs(_population_person(seed), walks, settings)
@@ -165,8 +164,47 @@ def population(settings: Settings, people: int, *, walks: int = 4, first_seed: i
     return settings.recipe("population", SIMULATED, people=people, walks=walks, first_seed=first_seed), jobs
 
 
+def _population_seeds(people: int, first_seed: int) -> list[int]:
+    if people < 1:
+        raise ConfigurationError(f"a population of {people} people: expected at least one")
+    if first_seed < POPULATION_SEED:
+        raise ConfigurationError(
+            f"the population's first seed is {first_seed}: those below {POPULATION_SEED} are people of test sets"
+        )
+    return list(range(first_seed, first_seed + people))
+
+
+def laps(settings: Settings, people: int, *, first_seed: int = POPULATION_SEED) -> Plan:
+    """The people of a population, back and forth before each sensor: they turn, slow down and set off again.
+
+    Args:
+        settings: of the data set.
+        people: how many.
+        first_seed: of the people.
+
+    Raises:
+        ConfigurationError: no people, or seeds of the test cohorts.
+    """
+    jobs = []
+    for sensor in _SENSORS:
+        for seed in _population_seeds(people, first_seed):
+            jobs.append(Job(f"N{seed}-{sensor}", 1, partial(_laps, seed, sensor, LAPS_SECONDS, settings)))
+    return settings.recipe("laps", SIMULATED, people=people, first_seed=first_seed), jobs
+
+
+def laps58(settings: Settings) -> Plan:
+    """The test cohort back and forth before the radar, for longer than a ranking looks back on."""
+    jobs = [
+        Job(f"{person.person_id}-radar", 1, partial(_laps, person.seed, "radar", TRACK_SECONDS, settings))
+        for person in walkers()
+    ]
+    return settings.recipe("laps58", SIMULATED), jobs
+
+
 def crowd(settings: Settings, people: int, *, first_seed: int = CROWD_SEED) -> Plan:
-    """One walk each of many people alone before the radar: what few points say of a body is learnt from many bodies.
+    """One take each of many people alone before the radar: what few points say of a body is learnt from many bodies.
+
+    Every second person walks back and forth.
 
     Args:
         settings: of the data set.
@@ -188,7 +226,10 @@ def crowd(settings: Settings, people: int, *, first_seed: int = CROWD_SEED) -> P
 
 
 def _crowd_walks(seeds: Sequence[int], settings: Settings) -> list[Take]:
-    return [take for seed in seeds for take in _single_walks(seed, "radar", 1, settings)]
+    takes: list[Take] = []
+    for seed in seeds:
+        takes += _laps(seed, "radar", LAPS_SECONDS, settings) if seed % 2 else _single_walks(seed, "radar", 1, settings)
+    return takes
 
 
 def _population_person(seed: int) -> Person:
@@ -218,6 +259,14 @@ def _single_walks(person_seed: int, sensor: Sensor, walks: int, settings: Settin
         scenario = rooms.alone(person, sensor, rng, angle_deg=float(angle), scene=scene)
         takes += _record(scenario, [f"{person.person_id}-{sensor}-{number:02d}"], rng, settings)
     return takes
+
+
+def _laps(person_seed: int, sensor: Sensor, seconds: float, settings: Settings) -> list[Take]:
+    """One person back and forth before one sensor, in a scene that is drawn."""
+    person = _population_person(person_seed)
+    rng = np.random.default_rng((settings.seed, _LAPS, _SENSORS.index(sensor), person.seed))
+    scenario = rooms.laps(person, sensor, rng, scene=SCENES[rng.integers(len(SCENES))], seconds=seconds)
+    return list(_record(scenario, [f"{person.person_id}-{sensor}-laps"], rng, settings))
 
 
 def _pairs(seed: int, people: int, rounds: int) -> list[tuple[int, int]]:

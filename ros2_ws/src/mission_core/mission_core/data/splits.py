@@ -155,8 +155,8 @@ def require_strangers(learned: Iterable[TakeInfo], tested: Iterable[TakeInfo]) -
 
 
 def single(infos: Iterable[TakeInfo]) -> list[TakeInfo]:
-    """Takes of people who walked alone."""
-    return [info for info in infos if info.people == 1]
+    """Takes of people who walked alone, through the area once."""
+    return [info for info in infos if info.people == 1 and info.route != "laps"]
 
 
 def by_person(

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, resample
-from mission_core.data.sets import Settings, crowd, population, walkers58
+from mission_core.data.sets import Settings, crowd, laps, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
+from mission_core.models.reid.windows import cut
 from mission_core.paths import share_directory
 from mission_core.sim.cohort import POPULATION_SEED
 from mission_core.types import Float32Array, Float64Array, ImageArray, Snippet
@@ -40,6 +41,7 @@ class WalkSetConfig:
         validation_people: to select models and calibrate with.
         first_seed: of the training people; validation people follow them.
         walks: of each person alone before each sensor; beside them one with somebody else.
+        laps: whether everybody walks back and forth as well.
         frame_rate: of the radar [Hz], which runs the profile walking_<frame_rate>fps.
     """
 
@@ -47,6 +49,7 @@ class WalkSetConfig:
     validation_people: int = 60
     first_seed: int = POPULATION_SEED
     walks: int = 2
+    laps: bool = False
     frame_rate: float = SNIPPET_RATE
 
     def __post_init__(self) -> None:
@@ -79,6 +82,10 @@ class RadarWalk:
         """The clip of `length` frames from `start` on, or what there is of it, padded to `num_frames`."""
         window = slice(start, start + length)
         return radar_clip(self.points[window], self.places[window], num_frames, num_points, self.period)
+
+    def part(self, window: slice) -> "RadarWalk":
+        """Some of its frames."""
+        return RadarWalk(self.points[window], self.places[window], self.joints[window], self.period)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,9 +146,11 @@ def load_people(
         workers: processes that simulate.
         rate: at which walks before the radar are read [Hz].
     """
-    total = config.train_people + config.validation_people
-    plan = population(settings(config.frame_rate), total, walks=config.walks, first_seed=config.first_seed)
-    people = read_walks(build(*plan, default_root(), workers=workers), rate)
+    total, given = config.train_people + config.validation_people, settings(config.frame_rate)
+    plans = [population(given, total, walks=config.walks, first_seed=config.first_seed)]
+    if config.laps:
+        plans.append(laps(given, total, first_seed=config.first_seed))
+    people = read_walks(*(build(*plan, default_root(), workers=workers) for plan in plans), rate=rate)
     boundary = config.first_seed + config.train_people
     return [p for p in people if p.seed < boundary], [p for p in people if p.seed >= boundary]
 
@@ -156,7 +165,7 @@ def load_crowd(people: int, workers: int = 1, *, frame_rate: float, rate: float)
         rate: at which walks are read [Hz].
     """
     made = build(*crowd(settings(frame_rate), people), default_root(), workers=workers)
-    return [(i.person_seed, walk) for i in made.infos for walk in _radar_walk(radar_take(made, i.take_id), rate)]
+    return [(i.person_seed, walk) for i in made.infos for walk in _radar_walks(radar_take(made, i.take_id), rate)]
 
 
 def cohort(frame_rate: float, workers: int = 1) -> DataSet:
@@ -170,21 +179,22 @@ def cohort(frame_rate: float, workers: int = 1) -> DataSet:
     return build(replace(recipe, name="walkers58_few"), jobs, default_root(), workers=workers)
 
 
-def read_walks(takes: TakeSet, rate: float = SNIPPET_RATE) -> list[PersonWalks]:
+def read_walks(*sets: TakeSet, rate: float = SNIPPET_RATE) -> list[PersonWalks]:
     """Everybody whom both sensors followed for as long as a snippet takes, by seed.
 
     Args:
-        takes: of the people.
+        sets: of takes of the people.
         rate: at which walks before the radar are read [Hz].
     """
     radar: dict[int, list[RadarWalk]] = {}
     camera: dict[int, list[CameraWalk]] = {}
-    for info in sorted(takes.infos, key=lambda info: info.take_id):
-        take = takes.take(info.take_id)
-        if isinstance(take, RadarTake):
-            radar.setdefault(info.person_seed, []).extend(_radar_walk(take, rate))
-        else:
-            camera.setdefault(info.person_seed, []).extend(_camera_walk(take))
+    for takes in sets:
+        for info in sorted(takes.infos, key=lambda info: info.take_id):
+            take = takes.take(info.take_id)
+            if isinstance(take, RadarTake):
+                radar.setdefault(info.person_seed, []).extend(_radar_walks(take, rate))
+            else:
+                camera.setdefault(info.person_seed, []).extend(_camera_walk(take))
     return [
         PersonWalks(seed, tuple(walks), tuple(camera[seed]))
         for seed, walks in sorted(radar.items())
@@ -194,7 +204,8 @@ def read_walks(takes: TakeSet, rate: float = SNIPPET_RATE) -> list[PersonWalks]:
 
 def walk_before_radar(take: RadarTake, rate: float) -> RadarWalk | None:
     """A take of the radar as a network of that rate [Hz] reads it; None where it is shorter than a snippet."""
-    return next(iter(_radar_walk(take, rate)), None)
+    walk = _radar_walk(take, rate)
+    return walk if len(walk.points) >= in_frames(SNIPPET_SECONDS, rate) else None
 
 
 def walk_before_camera(take: CameraTake) -> CameraWalk | None:
@@ -202,16 +213,21 @@ def walk_before_camera(take: CameraTake) -> CameraWalk | None:
     return next(iter(_camera_walk(take)), None)
 
 
-def _radar_walk(take: RadarTake, rate: float) -> list[RadarWalk]:
+def _radar_walks(take: RadarTake, rate: float) -> list[RadarWalk]:
+    """What is long enough of the walk, cut where somebody turns."""
+    walk, shortest = _radar_walk(take, rate), in_frames(SNIPPET_SECONDS, rate)
+    windows = cut(walk.places, rate, len(walk.places)) if take.info.route == "laps" else [slice(0, len(walk.places))]
+    return [walk.part(window) for window in windows if window.stop - window.start >= shortest]
+
+
+def _radar_walk(take: RadarTake, rate: float) -> RadarWalk:
     _, nearest, found = resample(take.stamps_ns, rate)
-    if len(nearest) < in_frames(SNIPPET_SECONDS, rate):
-        return []
     places = np.where(found[:, None], take.positions[nearest, :2], np.nan).astype(np.float64)
     points = [
         frame_points(take.points[frame], take.positions[frame].astype(np.float64), MAX_POINTS) if there else None
         for frame, there in zip(nearest.tolist(), found.tolist(), strict=True)
     ]
-    return [RadarWalk(tuple(points), places, take.joints[nearest], 1.0 / rate)]
+    return RadarWalk(tuple(points), places, take.joints[nearest], 1.0 / rate)
 
 
 def _camera_walk(take: CameraTake) -> list[CameraWalk]:

@@ -98,7 +98,7 @@ def write_model(network: MatchingNetwork, name: str, output: Path, details: Mapp
 def cohort_figures(model: ReidModel, workers: int) -> dict[str, Any]:
     """Figures on the 58 simulated test people, whom no training has seen, with the null-modality control."""
     made = cohort(model.frame_rate, workers)
-    people = read_walks(made, model.frame_rate)
+    people = read_walks(made, rate=model.frame_rate)
     test = protocol(people, model.num_frames, model.num_points)
     features = np.stack([model.encode_clip(snippet) for snippet in test.snippets])
     distances = score_queries(model, test.queries, features, test.owner)

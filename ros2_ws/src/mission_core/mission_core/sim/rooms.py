@@ -20,7 +20,7 @@ from mission_core.types import Float64Array
 
 Sensor = Literal["radar", "camera"]
 Scene = Literal["classroom", "corridor", "hall"]
-Route = Literal["straight", "stop-and-go", "side-by-side", "crossing", "endless", "activity", "captured"]
+Route = Literal["straight", "stop-and-go", "side-by-side", "crossing", "laps", "endless", "activity", "captured"]
 
 SCENES: tuple[Scene, ...] = ("classroom", "corridor", "hall")
 ANGLES = (0.0, 15.0, 30.0, 45.0, 60.0)
@@ -31,6 +31,7 @@ PAUSE = (1.0, 2.5)  # of somebody who stops on the way [s]
 LANES = (1.1, 1.5)  # between people who walk side by side [m]
 CROSSING = (40.0, 90.0)  # between the routes of people who cross [deg]
 HEAD_START = (1.0, 1.6)  # of the one who is first where two routes cross [s]
+SHORTEST_LAP = 0.6  # of the longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,15 @@ def two(
     gap = rng.uniform(*LANES)
     paths = [_line(sensor, rng, angle, aside=side * gap / 2) for side in (1.0, -1.0)]
     return _scenario(sensor, scene, "side-by-side", people, paths, [0.0, rng.uniform(0.0, 0.6)], rng)
+
+
+def laps(who: Person, sensor: Sensor, rng: np.random.Generator, *, scene: Scene, seconds: float) -> Scenario:
+    """One person walks back and forth for some seconds, in any direction, across the middle of the area or aside."""
+    area = AREAS[sensor]
+    heading = math.radians(rng.uniform(0.0, ANGLES[-1])) * _sign(rng)
+    aside, half_length = rng.uniform(-1, 1) * area.half_width, area.lap[0] * rng.uniform(SHORTEST_LAP, 1.0)
+    path = back_and_forth(*_ends(heading, aside, half_length, (area.lap[1], 0.0)))
+    return replace(_scenario(sensor, scene, "laps", [who], [path], [rng.uniform(0.0, 30.0)], rng), duration=seconds)
 
 
 # --- rooms without end -----------------------------------------------------------------------------------------------

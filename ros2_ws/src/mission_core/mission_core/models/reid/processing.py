@@ -59,11 +59,10 @@ def track_motion(places: Float64Array, period: float) -> Float32Array:
         places: (F, 2) centre of the track in the room frame [m]; NaN where it is unknown.
         period: of the frames [s].
     """
-    known = np.flatnonzero(np.isfinite(places).all(axis=1))
-    if not len(known):
+    if not np.isfinite(places).all(axis=1).any():
         return np.zeros((len(places), 3), np.float32)
     index = np.arange(len(places))
-    x, y = (np.interp(index, known, places[known, axis]) for axis in range(2))
+    x, y = filled(places).T
     span = round(MOTION_SPAN / period)
     before, after = np.maximum(index - span, 0), np.minimum(index + span, len(places) - 1)
     seconds = np.maximum(after - before, 1) * period
@@ -72,6 +71,15 @@ def track_motion(places: Float64Array, period: float) -> Float32Array:
     away = (velocity_x * x + velocity_y * y) / distance
     left = (velocity_y * x - velocity_x * y) / distance
     return np.stack([away, left, distance], axis=-1).astype(np.float32)
+
+
+def filled(places: Float64Array) -> Float64Array:
+    """Places (F, 2) with those that are unknown (NaN) on the line between their neighbours, if any is known."""
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    if not len(known):
+        return places
+    index = np.arange(len(places))
+    return np.stack([np.interp(index, known, places[known, axis]) for axis in range(2)], axis=1)
 
 
 def radar_clip(

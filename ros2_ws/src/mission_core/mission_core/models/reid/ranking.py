@@ -17,34 +17,13 @@ from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.models.reid.search import Found, Prepared, prepare, search
+from mission_core.models.reid.windows import turns
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 EARLIER_WINDOWS = 3
 """Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
-SLOW = 0.4  # [m/s], beneath which nobody walks
-TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
-LOOK_BACK = 0.5  # [s]
 EARLY = 0.25  # periods of the model by which a frame may come early
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
-
-
-def turns(places: Sequence[Float64Array], rate: float, track: Track) -> bool:
-    """Whether somebody no longer walks where a window went, or stands: it then says nothing more.
-
-    Args:
-        places: (F, 2) of the window [m].
-        rate: of its frames [Hz].
-        track: of the person now.
-    """
-    speed = float(np.hypot(*track.velocity[:2]))
-    if speed < SLOW:
-        return True
-    known = [place for place in list(places)[: -round(LOOK_BACK * rate)] if np.isfinite(place).all()]
-    if not known:
-        return False
-    way = track.position[:2] - known[0]
-    distance = float(np.hypot(*way))
-    return distance > SLOW and float(way @ track.velocity[:2]) < TURN_COSINE * distance * speed
 
 
 @dataclass(slots=True)
@@ -152,7 +131,8 @@ class Reidentifier:
             history.frames.append(None)
             history.places.append(np.full(2, np.nan))
         if self.model.merges and (
-            len(history.frames) == self.model.num_frames or turns(history.places, self.model.frame_rate, track)
+            len(history.frames) == self.model.num_frames
+            or turns(list(history.places), self.model.frame_rate, track.position[:2], track.velocity[:2])
         ):
             self._begin_window(history)
         points = frame.points[frame.labels == track.track_id]
