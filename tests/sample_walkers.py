@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mission_core.data.takes import CameraTake, RadarTake, TakeInfo, TakeList
+from mission_core.data.takes import CameraTake, RadarTake, Take, TakeInfo, TakeList
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Snippet
 
 SCENES = ("classroom", "corridor", "hall")
 FRAMES = 24
 SNIPPET = 20
+SPEED, WAY = 1.2, 4.8  # of who walks back and forth [m/s], [m]: 4 s to the next turn
 
 
 def info(person: int, walk: int, sensor: str, *, shared: bool = False, people: int = 1) -> TakeInfo:
@@ -78,6 +79,19 @@ def walkers(people: int = 12, walks: int = 8, *, shared: bool = False, pairs: bo
     if pairs:
         infos += [info(person, walks, "radar", people=2) for person in range(people)]
     return TakeList(radar_take_of(own) if own.sensor == "radar" else camera_take_of(own) for own in infos)
+
+
+def laps(people: int = 12, seconds: float = 25.0) -> TakeList:
+    """Everybody back and forth before the radar, and for 6 s before the camera."""
+    takes: list[Take] = []
+    for person in range(people):
+        radar, camera = (replace(info(person, 0, sensor), route="laps") for sensor in ("radar", "camera"))
+        take = radar_take_of(radar, round(10 * seconds))
+        distance = np.arange(len(take.positions)) * SPEED / 10
+        there = 2.0 + WAY - np.abs(distance % (2 * WAY) - WAY)
+        takes.append(replace(take, positions=np.column_stack((there, take.positions[:, 1:])).astype(np.float32)))
+        takes.append(camera_take_of(camera, 60))
+    return TakeList(takes)
 
 
 @dataclass

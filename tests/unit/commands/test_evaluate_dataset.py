@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_walkers import Fusing, Merging, walkers
+from sample_walkers import Fusing, Merging, laps, walkers
 
 from mission_core import cli
 from mission_core.data.shards import Job, Recipe, build
@@ -19,18 +19,23 @@ from mission_core.models.reid.model import ReidModel
 PNG = b"\x89PNG"
 
 
-def takes(person: int, shared: bool) -> list[Take]:
-    made = walkers(people=12, walks=2 if shared else 8, shared=shared, pairs=not shared)
+OWN_DATA = {"walks": "shared", "tracks": "laps"}
+"""Of protocols that need a data set of their own kind."""
+
+
+def takes(person: int, kind: str) -> list[Take]:
+    shared = kind == "shared"
+    made = laps() if kind == "laps" else walkers(12, 2 if shared else 8, shared=shared, pairs=not shared)
     return [made.take(info.take_id) for info in made.infos if info.person_seed == person]
 
 
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Directories of a data set in which the sensors see different walks, and of one in which they see the same."""
+    """Directories of data sets: the sensors see different walks, the same ones, people who walk back and forth."""
     root = tmp_path_factory.mktemp("datasets")
     made = {}
-    for name, shared in (("apart", False), ("shared", True)):
-        jobs = [Job(f"P{person:02d}", 1, functools.partial(takes, person, shared)) for person in range(12)]
+    for name in ("apart", "shared", "laps"):
+        jobs = [Job(f"P{person:02d}", 1, functools.partial(takes, person, name)) for person in range(12)]
         made[name] = str(build(Recipe(name, "0.1", seed=0), jobs, root).directory)
     return made
 
@@ -49,7 +54,7 @@ def evaluate(datasets: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: 
 
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in ("as-released",)])
 def test_every_protocol_prints_one_json_object(evaluate: Any, protocol: str) -> None:
-    status, out, err = evaluate(protocol, "--json", data="shared" if protocol == "walks" else "apart")
+    status, out, err = evaluate(protocol, "--json", data=OWN_DATA.get(protocol, "apart"))
     assert status == 0, err
     content = json.loads(out)
     assert (content["protocol"], content["model"]["sha256"], content["seed"]) == (protocol, "ab" * 32, 0)
@@ -62,19 +67,21 @@ def test_every_protocol_prints_one_json_object(evaluate: Any, protocol: str) -> 
         control = condition["null_modality_control"]
         assert control is None or not control["above_chance"]
     assert ("shortcut_floor" in content) == (protocol == "closed")
-    assert ("open_set" in content) == (protocol == "open-set")
+    assert ("open_set" in content) == (protocol in ("open-set", "tracks"))
+    assert ("by_seconds" in content) == (protocol == "tracks")
 
 
 def test_a_table_for_people_and_pictures(evaluate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    for protocol in ("closed", "open-set", "radar-angle"):
-        status, out, err = evaluate(protocol, "--images", str(tmp_path / "images"))
+    for protocol in ("closed", "open-set", "radar-angle", "tracks"):
+        data = OWN_DATA.get(protocol, "apart")
+        status, out, err = evaluate(protocol, "--images", str(tmp_path / "images"), data=data)
         assert status == 0, err
-        assert f"{protocol}: reader (abababab) on apart-0.1" in out
+        assert f"{protocol}: reader (abababab) on {data}-0.1" in out
         assert "chance" in out
         assert "wrote" in err
     names = {path.name for path in (tmp_path / "images").iterdir()}
-    assert {"closed_cmc.png", "radar-angle_curve.png", "open-set_reliability.png", "open-set_seconds.png"} <= names
+    assert {"closed_cmc.png", "radar-angle_curve.png", "open-set_reliability.png", "tracks_seconds.png"} <= names
     assert all(path.read_bytes().startswith(PNG) for path in (tmp_path / "images").iterdir())
 
 

@@ -106,10 +106,12 @@ def test_laps_are_of_the_population_before_each_sensor() -> None:
         sets.laps(SETTINGS, 3, first_seed=57)
 
 
-def test_laps58_are_of_the_test_cohort_before_the_radar() -> None:
+def test_laps58_are_of_the_test_cohort() -> None:
     recipe, jobs = sets.laps58(SETTINGS)
     assert recipe.name == "laps58"
-    assert [job.name for job in jobs] == [f"{person.person_id}-radar" for person in walkers()]
+    assert [job.name for job in jobs] == [
+        f"{p.person_id}-{sensor}" for sensor in ("radar", "camera") for p in walkers()
+    ]
 
 
 def test_activity6_has_the_composition_of_the_papers_table() -> None:

@@ -16,7 +16,7 @@ def cohort(people: int = 58, walks: int = 20) -> list[TakeInfo]:
 
 COHORT = cohort()
 OF = {own.take_id: own for own in COHORT}
-APART = [name for name in PROTOCOLS if name != "walks"]  # protocols for sensors that watch different walks
+APART = [name for name in PROTOCOLS if name not in ("walks", "tracks")]  # for sensors that watch different walks
 
 
 def of(name: str, infos: list[TakeInfo] = COHORT, longest: float = 5.0) -> list[Condition]:

@@ -39,6 +39,7 @@ def show(content: dict[str, Any], console: Console | None = None) -> None:
         console.print(f"average joint error [cm], each query fused with a clip of its own person: {text}")
     if "open_set" in content:
         _show_open_set(console, content["open_set"])
+    if "by_seconds" in content:
         console.print(_by_seconds(content["by_seconds"]))
 
 
@@ -154,11 +155,11 @@ def _show_open_set(console: Console, found: dict[str, Any]) -> None:
 
 def _by_seconds(points: Iterable[dict[str, Any]]) -> Table:
     table = Table(title="accuracy by time watched, percent")
-    for column in ("seconds", "walks", "top-1", "mean probability of the right person", "of unknown", *OPEN):
+    for column in ("seconds", "windows", "top-1", "mean probability of the right person", "of unknown", *OPEN):
         table.add_column(column)
     for point in points:
         first, truth, area, identified = (with_interval(point[k]) for k in ("top1", "truth", "auroc", "identified"))
-        row = (f"{point['seconds']:.1f}", str(point["windows"]), first, truth, percent(point["unknown"]))
+        row = (f"{point['seconds']:.1f}", f"{point['windows']:.1f}", first, truth, percent(point["unknown"]))
         table.add_row(*row, area, identified)
     return table
 

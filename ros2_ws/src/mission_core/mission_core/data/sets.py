@@ -4,7 +4,8 @@
   takes of two people at once. The sensors watch different walks, by clocks of their own.
 * `mocap35`: 35 captured walkers with two clips each; both sensors watch the same clips, from five angles.
 * `activity6`: six people and five activities with the composition of MRA-Net's table 3, and their slow-time signal.
-* `laps58`: everybody of the test cohort back and forth before the radar, for longer than a ranking looks back on.
+* `laps58`: everybody of the test cohort back and forth, before the radar for longer than a ranking looks back on,
+  before the camera as people are enrolled.
 * `population`: any number of other people to learn from; `laps`: the same people back and forth before each sensor.
 * `crowd`: many more of them, before the radar only.
 * `motion`: both sensors' takes of one's own joint sequences.
@@ -42,8 +43,10 @@ SINGLE_WALKS = 20
 PAIR_ROUNDS = 4
 CHUNK = 10
 """Scenarios in a shard."""
-TRACK_SECONDS, LAPS_SECONDS = 25.0, 12.0
-"""For which people walk back and forth in `laps58`, and in `laps` and `crowd`."""
+LAPS_SECONDS = 12.0
+"""For which people walk back and forth."""
+TRACK_SECONDS = 25.0
+"""For which those of `laps58` do so before the radar."""
 CROWD_SEED = 100_000
 """First seed of the people of `crowd`; those of a population are below."""
 MOCAP_SEED, ACTIVITY_SEED = 1_000, 2_000
@@ -193,9 +196,11 @@ def laps(settings: Settings, people: int, *, first_seed: int = POPULATION_SEED) 
 
 
 def laps58(settings: Settings) -> Plan:
-    """The test cohort back and forth before the radar, for longer than a ranking looks back on."""
+    """The test cohort back and forth, before the radar for longer than a ranking looks back on."""
+    seconds = {"radar": TRACK_SECONDS, "camera": LAPS_SECONDS}
     jobs = [
-        Job(f"{person.person_id}-radar", 1, partial(_laps, person.seed, "radar", TRACK_SECONDS, settings))
+        Job(f"{person.person_id}-{sensor}", 1, partial(_laps, person.seed, sensor, seconds[sensor], settings))
+        for sensor in _SENSORS
         for person in walkers()
     ]
     return settings.recipe("laps58", SIMULATED), jobs

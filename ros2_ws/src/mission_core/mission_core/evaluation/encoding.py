@@ -1,19 +1,40 @@
 """What a model reads of takes: each take is opened once, and each of the camera's is encoded once."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich import get_console
 from rich.progress import track
 
+from mission_core.camera.snippet import SNIPPET_HOP
 from mission_core.data.takes import TakeSet, camera_take, radar_take
 from mission_core.data.walks import RadarWalk, in_frames, middle, walk_before_camera, walk_before_radar
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip
+from mission_core.models.reid.windows import EARLIER_WINDOWS, MIN_SECONDS, cut
 from mission_core.types import Float32Array
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What asks who somebody is.
+
+    Attributes:
+        clip: before the radar, the newest one.
+        earlier: clips of the same track before it, oldest first.
+    """
+
+    clip: RadarClip
+    earlier: Sequence[RadarClip] = ()
+
+    @property
+    def frames(self) -> int:
+        """In which the track was there."""
+        return sum(int(clip.frames.sum()) for clip in (self.clip, *self.earlier))
 
 
 class Clips:
@@ -41,7 +62,7 @@ class Clips:
         self.longest = seconds or most
         self.owner = {info.take_id: info.person_id for info in takes.infos}
         self._walks: dict[str, RadarWalk | None] = {}
-        self._features: dict[str, Float32Array | None] = {}
+        self._features: dict[str, tuple[Float32Array, ...]] = {}
 
     def read(self, radar: Iterable[str], camera: Iterable[str]) -> None:
         """Reads takes ahead, with progress; those that were read before are not read again."""
@@ -54,7 +75,7 @@ class Clips:
         for take_id in track(missing, "encoding walks before the camera", console=get_console(), disable=not missing):
             self.features(take_id)
 
-    def query(self, take_id: str, seconds: float | None = None) -> RadarClip | None:
+    def query(self, take_id: str, seconds: float | None = None) -> Query | None:
         """The query that a radar take gives; None where it is too short for one.
 
         Args:
@@ -65,11 +86,35 @@ class Clips:
         if walk is None:
             return None
         length = in_frames(min(seconds or self.longest, self.longest), self.model.frame_rate)
-        start = middle(len(walk.points), length)
+        return Query(self._clip(walk, middle(len(walk.points), length), length))
+
+    def track(self, take_id: str, seconds: float) -> Query | None:
+        """The query that a radar take gives as the node reads it; None where nothing of it is long enough yet.
+
+        That is windows of straight walking of a model that merges them, and the newest frames of any other.
+
+        Args:
+            take_id: of the take.
+            seconds: for which it has been watched.
+        """
+        walk = self._walk(take_id)
+        if walk is None:
+            return None
+        rate, most = self.model.frame_rate, self.model.num_frames
+        end = min(in_frames(seconds, rate), len(walk.points))
+        windows = cut(walk.places[:end], rate, most) if self.model.merges else [slice(max(end - most, 0), end)]
+        lengths = [(window.start, window.stop - window.start) for window in windows]
+        clips = [self._clip(walk, *window) for window in lengths if window[1] >= in_frames(MIN_SECONDS, rate)]
+        return Query(clips[-1], clips[-1 - EARLIER_WINDOWS : -1]) if clips else None
+
+    def _clip(self, walk: RadarWalk, start: int, length: int) -> RadarClip:
         return walk.clip(start, length, self.model.num_frames, self.model.num_points)
 
-    def features(self, take_id: str) -> Float32Array | None:
-        """What the model makes of the clip in the middle of a camera take; None where the take is too short for one."""
+    def features(self, take_id: str) -> tuple[Float32Array, ...]:
+        """What the model makes of the clips of a camera take; none where it is too short for one.
+
+        That is the clip in the middle of a walk, and of somebody who walks back and forth all that enrolment takes.
+        """
         if take_id not in self._features:
             self._features[take_id] = self._encoded(take_id)
         return self._features[take_id]
@@ -79,8 +124,11 @@ class Clips:
             self._walks[take_id] = walk_before_radar(radar_take(self.takes, take_id), self.model.frame_rate)
         return self._walks[take_id]
 
-    def _encoded(self, take_id: str) -> Float32Array | None:
-        walk = walk_before_camera(camera_take(self.takes, take_id))
+    def _encoded(self, take_id: str) -> tuple[Float32Array, ...]:
+        take, length = camera_take(self.takes, take_id), self.model.snippet_frames
+        walk = walk_before_camera(take)
         if walk is None:
-            return None
-        return self.model.encode_clip(walk.snippet(middle(len(walk.crops), self.model.snippet_frames)))
+            return ()
+        last = len(walk.crops) - length
+        starts = range(0, last + 1, SNIPPET_HOP) if take.info.route == "laps" else [middle(len(walk.crops), length)]
+        return tuple(self.model.encode_clip(walk.snippet(start)) for start in starts)

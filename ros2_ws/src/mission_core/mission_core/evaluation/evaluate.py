@@ -13,7 +13,7 @@ from mission_core.evaluation import protocols
 from mission_core.evaluation.as_released import Released, as_released, embedder
 from mission_core.evaluation.confusions import Confusions, confusions
 from mission_core.evaluation.encoding import Clips
-from mission_core.evaluation.evidence import Watched, over_time
+from mission_core.evaluation.evidence import Watched, watched
 from mission_core.evaluation.joints import JointErrors, joint_errors, joint_pairs
 from mission_core.evaluation.open_set import OpenSet, open_set
 from mission_core.evaluation.outcomes import Outcome, evaluate_condition, pooled, queries_of
@@ -22,6 +22,8 @@ from mission_core.sim.cohort import POPULATION_SEED
 
 WITH_FLOOR = ("closed",)
 """Protocols beside which the shortcut floor is told: those with training walks of the people who are asked for."""
+WITH_OPEN_SET = ("open-set", "tracks")
+"""Protocols that leave everybody out of the gallery in turn."""
 WITH_JOINTS = ("closed",)
 """Protocols beside which models that tell joints are asked for them."""
 
@@ -36,7 +38,8 @@ class Evaluation:
         confusions: of each condition with one gallery of everybody; None elsewhere.
         floor: for the protocols of WITH_FLOOR.
         joints: for the protocols of WITH_JOINTS, of a model that fuses, where the data set tells true joints.
-        open_set, watched: for open-set.
+        open_set: for the protocols of WITH_OPEN_SET, of the last condition.
+        watched: for tracks, after the time of each condition.
         released: for as-released, which has no outcomes.
     """
 
@@ -74,7 +77,7 @@ def evaluate(clips: Clips, protocol: str, seed: int = 0) -> Evaluation:
         evaluate_condition(clips, condition, seed)
         for condition in track(conditions, "ranking", console=get_console(), disable=len(conditions) < 2)
     ]
-    first = outcomes[0]
+    last = outcomes[-1].identification
     if protocol == "walks" and (both := pooled("both folds", outcomes)) is not None:
         outcomes.append(both)
     return Evaluation(
@@ -83,8 +86,8 @@ def evaluate(clips: Clips, protocol: str, seed: int = 0) -> Evaluation:
         confusions=tuple(_confusions(outcome, takes) for outcome in outcomes),
         floor=shortcut_floor(takes, seed) if protocol in WITH_FLOOR else None,
         joints=_joints(clips, conditions[0]) if protocol in WITH_JOINTS and model.fuses else None,
-        open_set=open_set(first.identification, model.probabilities, seed) if protocol == "open-set" else None,
-        watched=tuple(over_time(clips, first, seed)) if protocol == "open-set" else (),
+        open_set=open_set(last, model.probabilities, seed) if protocol in WITH_OPEN_SET else None,
+        watched=tuple(watched(each, model.probabilities) for each in outcomes) if protocol == "tracks" else (),
     )
 
 
@@ -116,9 +119,9 @@ def _joints(clips: Clips, condition: protocols.Condition) -> JointErrors | None:
 def _released(clips: Clips, condition: protocols.Condition, seed: int) -> Released:
     embed = embedder(clips.model)
     clips.read(condition.query, condition.galleries[0])
-    queries = [i for i in condition.query if clips.query(i) is not None]
-    enrolled = [i for i in condition.galleries[0] if clips.features(i) is not None]
+    queries = queries_of(clips, condition)
+    enrolled = [i for i in condition.galleries[0] for _ in clips.features(i)]
     people = sorted({clips.owner[i] for i in (*queries, *enrolled)})
     walkers, owner = (np.array([people.index(clips.owner[i]) for i in ids], np.int64) for ids in (queries, enrolled))
-    features = np.stack([own for i in enrolled if (own := clips.features(i)) is not None])
-    return as_released(embed, queries_of(clips, queries), walkers, features, owner, seed)
+    features = np.stack([own for i in condition.galleries[0] for own in clips.features(i)])
+    return as_released(embed, [query.clip for query in queries.values()], walkers, features, owner, seed)

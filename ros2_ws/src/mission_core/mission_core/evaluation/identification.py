@@ -6,7 +6,7 @@ clip is scored; identity score = best clip. The truth enters only after all scor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from mission_core.metrics import (
 from mission_core.models.reid.model import ReidModel, best_clips
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array, Float64Array
+
+T = TypeVar("T")
 
 CALIBRATION_CANDIDATES = 10
 """Size of the galleries that calibration draws."""
@@ -124,13 +126,13 @@ def score_queries(
     return np.take_along_axis(distances, best_clips(distances, whose), axis=1)
 
 
-def shuffle_between_people(clips: Sequence[RadarClip], truth: NDArray[np.int64], seed: int = 0) -> list[RadarClip]:
-    """Null-modality control: hands every query the radar clip of somebody else. Accuracy must fall to chance."""
+def shuffle_between_people(clips: Sequence[T], truth: NDArray[np.int64], seed: int = 0) -> list[T]:
+    """Null-modality control: hands every query the radar clips of somebody else. Accuracy must fall to chance."""
     rng = np.random.default_rng(seed)
     counts = np.bincount(truth)
     order = np.argsort(rng.permutation(len(counts))[truth], kind="stable")  # neighbours in number may be alike
     offset = int(rng.integers(counts.max(), len(truth) - counts.max() + 1))
-    shuffled: list[RadarClip] = list(clips)
+    shuffled = list(clips)
     for place, query in enumerate(order):
         shuffled[query] = clips[order[(place + offset) % len(order)]]
     return shuffled

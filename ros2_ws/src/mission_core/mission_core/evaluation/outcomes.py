@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.stats import binom
 
 from mission_core.errors import ConfigurationError
-from mission_core.evaluation.encoding import Clips
+from mission_core.evaluation.encoding import Clips, Query
 from mission_core.evaluation.identification import Identification, score_queries, shuffle_between_people
 from mission_core.evaluation.protocols import Condition
 from mission_core.metrics import cmc
-from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float64Array
 
 ACCIDENT = 0.001
@@ -37,6 +35,7 @@ class Outcome:
         asked: takes that asked, Q ids.
         clips: enrolled in one gallery.
         seconds: mean time of a query in which the track was there.
+        windows: mean number of clips of a query.
         not_enrolled: queries left out because the person has no clip in the gallery.
         too_short: takes left out because they are shorter than a clip.
     """
@@ -48,6 +47,7 @@ class Outcome:
     asked: tuple[str, ...]
     clips: int
     seconds: float
+    windows: float
     not_enrolled: int
     too_short: int
 
@@ -79,17 +79,17 @@ def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Out
         ConfigurationError: nobody who asks is enrolled, or the gallery has fewer than two people.
     """
     clips.read(condition.query, [take_id for gallery in condition.galleries for take_id in gallery])
-    galleries = [[i for i in gallery if clips.features(i) is not None] for gallery in condition.galleries]
+    galleries = [[i for i in gallery if clips.features(i)] for gallery in condition.galleries]
     people = tuple(sorted({clips.owner[take_id] for gallery in galleries for take_id in gallery}))
-    long_enough = [i for i in condition.query if clips.query(i) is not None]
-    asked = tuple(i for i in long_enough if clips.owner[i] in people)
+    given = queries_of(clips, condition)
+    asked = tuple(i for i in given if clips.owner[i] in people)
     if not asked or len(people) < 2:
         raise ConfigurationError(
             f"{condition.label}: {len(asked)} queries of people who are among the {len(people)} enrolled; at least one "
             "query and two people are needed: choose another protocol, or a larger data set"
         )
     truth = np.array([people.index(clips.owner[i]) for i in asked], np.int64)
-    queries = queries_of(clips, asked, condition.seconds)
+    queries = [given[i] for i in asked]
     rows = [rank(clips, gallery, queries, people, seed) for gallery in galleries]
     control = None
     if 2 * np.bincount(truth).max() <= len(truth):
@@ -101,10 +101,11 @@ def evaluate_condition(clips: Clips, condition: Condition, seed: int = 0) -> Out
         identification=Identification(np.concatenate(rows), np.tile(truth, len(rows))),
         control=control,
         asked=asked,
-        clips=len(galleries[0]),
-        seconds=float(np.mean([clip.frames.sum() for clip in queries])) / clips.model.frame_rate,
-        not_enrolled=len(long_enough) - len(asked),
-        too_short=len(condition.query) - len(long_enough) + len(condition.galleries[0]) - len(galleries[0]),
+        clips=sum(len(clips.features(i)) for i in galleries[0]),
+        seconds=float(np.mean([query.frames for query in queries])) / clips.model.frame_rate,
+        windows=float(np.mean([1 + len(query.earlier) for query in queries])),
+        not_enrolled=len(given) - len(asked),
+        too_short=len(condition.query) - len(given) + len(condition.galleries[0]) - len(galleries[0]),
     )
 
 
@@ -128,6 +129,7 @@ def pooled(label: str, outcomes: Sequence[Outcome]) -> Outcome | None:
         asked=tuple(take_id for outcome in outcomes for take_id in outcome.asked),
         clips=first.clips,
         seconds=float(np.average([o.seconds for o in outcomes], weights=[len(o.asked) for o in outcomes])),
+        windows=float(np.average([o.windows for o in outcomes], weights=[len(o.asked) for o in outcomes])),
         not_enrolled=sum(outcome.not_enrolled for outcome in outcomes),
         too_short=sum(outcome.too_short for outcome in outcomes),
     )
@@ -137,38 +139,43 @@ def _together(found: Sequence[Identification]) -> Identification:
     return Identification(np.concatenate([f.distances for f in found]), np.concatenate([f.truth for f in found]))
 
 
-def queries_of(clips: Clips, take_ids: Sequence[str], seconds: float | None = None) -> list[RadarClip]:
-    """The queries that takes give, of some seconds at most; takes that are too short for one give none."""
-    return [clip for take_id in take_ids if (clip := clips.query(take_id, seconds)) is not None]
+def queries_of(clips: Clips, condition: Condition) -> dict[str, Query]:
+    """The queries that the takes of a condition give; those that are too short for one give none."""
+    if condition.watched is None:
+        found = {take_id: clips.query(take_id, condition.seconds) for take_id in condition.query}
+    else:
+        found = {take_id: clips.track(take_id, condition.watched) for take_id in condition.query}
+    return {take_id: query for take_id, query in found.items() if query is not None}
 
 
 def rank(
     clips: Clips,
     gallery: Sequence[str],
-    queries: Sequence[RadarClip],
+    queries: Sequence[Query],
     people: Sequence[str],
     seed: int,
-    earlier: Sequence[Sequence[torch.Tensor]] | None = None,
 ) -> Float64Array:
     """Distances (Q, P) of queries to people; infinite to somebody without a clip in the gallery.
 
     Args:
         clips: of the data set.
         gallery: ids of the camera's takes that are enrolled.
-        queries: Q clips.
+        queries: Q queries.
         people: P ids, in the order of the columns.
         seed: of the order in which queries and people are shown to the model.
-        earlier: of each query, see `score_queries`.
     """
     rng = np.random.default_rng((seed, 3))
     enrolled = sorted({clips.owner[take_id] for take_id in gallery})
     number = dict(zip(enrolled, rng.permutation(len(enrolled)).tolist(), strict=True))
     shown = [gallery[i] for i in rng.permutation(len(gallery))]
     order = rng.permutation(len(queries))
-    features = np.stack([own for take_id in shown if (own := clips.features(take_id)) is not None])
-    owner = np.array([number[clips.owner[take_id]] for take_id in shown], np.int64)
-    before = None if earlier is None else [earlier[i] for i in order]
-    scored = score_queries(clips.model, [queries[i] for i in order], features, owner, earlier=before)
+    features = np.stack([own for take_id in shown for own in clips.features(take_id)])
+    owner = np.array([number[clips.owner[take_id]] for take_id in shown for _ in clips.features(take_id)], np.int64)
+    asking = [queries[i] for i in order]
+    earlier = None
+    if any(query.earlier for query in asking):
+        earlier = [list(clips.model.encode_radar(query.earlier)) if query.earlier else [] for query in asking]
+    scored = score_queries(clips.model, [query.clip for query in asking], features, owner, earlier=earlier)
     distances = np.full((len(queries), len(people)), np.inf)
     columns = [column for column, person in enumerate(people) if person in number]
     distances[order[:, None], columns] = scored[:, [number[people[column]] for column in columns]]

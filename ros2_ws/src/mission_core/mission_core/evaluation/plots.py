@@ -150,9 +150,6 @@ def plot_seconds(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:
         )
         axes.errorbar(seconds, values, (values - low, high - values), fmt="o-", capsize=3, markersize=4, label=label)
     axes.plot(seconds, [100 * point["unknown"] for point in points], "--", color="0.5", label="mean of unknown")
-    further = [point["seconds"] for point in points if point["windows"] > 1]
-    if further:
-        axes.axvspan(further[0] - 1.0, further[-1] + 1.0, color="0.95", zorder=0, label="over several walks")
     axes.set(xlabel="seconds watched", ylabel="[%]", ylim=(0, 101))
     _finish(axes)
 

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 SECONDS = (0.5, 1.0, 1.5, 2.0)
 """Lengths of queries that are compared, beside the model's own longest: the paper's 5 to 20 frames."""
+WATCHED = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 24.0)
+"""For which tracks are watched [s]."""
 RECORDS = range(1, 9)
 """Enrolled clips of a person that are compared."""
 CANDIDATES = (10, 20, 30, 40, 50, 58)
@@ -37,6 +39,7 @@ class Condition:
         query: ids of the radar's takes.
         galleries: ids of the camera's takes; the figures of several galleries are averaged.
         seconds: of its queries at most; None for the longest.
+        watched: for which the tracks that ask have been watched [s]; None where walks ask, not tracks.
         candidates: people in a gallery, exact averages over all galleries of that size; None for everybody.
     """
 
@@ -45,6 +48,7 @@ class Condition:
     query: Ids
     galleries: tuple[Ids, ...]
     seconds: float | None = None
+    watched: float | None = None
     candidates: int | None = None
 
 
@@ -147,6 +151,17 @@ def _frames(given: Given) -> list[Condition]:
     return [replace(whole, label=f"{seconds:g} s", value=seconds, seconds=seconds) for seconds in lengths]
 
 
+def _tracks(given: Given) -> list[Condition]:
+    laps = [info for info in given.infos if info.route == "laps"]
+    radar, camera = (tuple(info.take_id for info in laps if info.sensor == name) for name in ("radar", "camera"))
+    if not radar or not camera:
+        raise ConfigurationError(
+            "the protocol tracks needs people who walk back and forth before both sensors, as those of laps58 do: make "
+            "it with `mission simulate laps58`"
+        )
+    return [Condition(f"{seconds:g} s", seconds, radar, (camera,), watched=seconds) for seconds in WATCHED]
+
+
 def _candidates(given: Given) -> list[Condition]:
     whole = _condition("", splits.closed(given.infos, given.seed))
     enrolled = {info.take_id: info.person_id for info in given.infos}
@@ -216,7 +231,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "candidates": Protocol("galleries of 10 to 58 people", "people in the gallery", _candidates),
     "multi-person": Protocol("walks of which the radar saw several at once ask", "", _multi_person),
     "walks": Protocol("for data of which both sensors saw the same walks: one half asks for the other", "", _walks),
-    "open-set": Protocol("is the person enrolled at all, and how evidence adds up", "", _closed),
+    "tracks": Protocol("tracks of people who walk back and forth, as the node reads them", "watched [s]", _tracks),
+    "open-set": Protocol("is the person enrolled at all", "", _closed),
     "as-released": Protocol("the authors' evaluation, which leaks the truth", "", _closed),
 }
 """By name, in the order of the documentation."""

@@ -38,6 +38,7 @@ def report(evaluation: Evaluation) -> dict[str, Any]:
         content["joint_errors_cm"] = asdict(evaluation.joints)
     if evaluation.open_set is not None:
         content["open_set"] = asdict(evaluation.open_set)
+    if evaluation.watched:
         content["by_seconds"] = [asdict(watched) for watched in evaluation.watched]
     return _rounded(content)
 
@@ -54,6 +55,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "people_who_ask": len(np.unique(outcome.identification.truth)),
         "queries": len(outcome.asked),
         "mean_query_seconds": outcome.seconds,
+        "mean_query_windows": outcome.windows,
         "gallery_clips": outcome.clips,
         "galleries": len(condition.galleries),
         "queries_of_people_not_enrolled": outcome.not_enrolled,

@@ -17,11 +17,9 @@ from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.models.reid.search import Found, Prepared, prepare, search
-from mission_core.models.reid.windows import turns
+from mission_core.models.reid.windows import EARLIER_WINDOWS, MIN_SECONDS, turns
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
-EARLIER_WINDOWS = 3
-"""Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
 EARLY = 0.25  # periods of the model by which a frame may come early
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
@@ -66,7 +64,7 @@ class Reidentifier:
         min_seconds: how long a track must be watched before it is ranked for the first time [s].
     """
 
-    def __init__(self, model: ReidModel, *, period: float = 0.5, min_seconds: float = 1.0) -> None:
+    def __init__(self, model: ReidModel, *, period: float = 0.5, min_seconds: float = MIN_SECONDS) -> None:
         self.model = model
         self._period_ns = round(period * 1e9)
         self.min_frames = min(max(round(min_seconds * model.frame_rate), 1), model.num_frames)

@@ -7,6 +7,10 @@ import numpy as np
 from mission_core.models.reid.processing import MOTION_SPAN, filled
 from mission_core.types import Float64Array
 
+EARLIER_WINDOWS = 3
+"""Of a track that count beside the present one. Limited, so that live and offline agree wherever a recording begins."""
+MIN_SECONDS = 1.0
+"""Shortest window that says something."""
 SLOW = 0.4  # [m/s], beneath which nobody walks
 TURN_COSINE = 0.5  # of the angle between where the window went and where it goes now
 LOOK_BACK = 0.5  # [s]
