@@ -17,7 +17,7 @@ class Watched:
     """What is known after some time.
 
     Attributes:
-        seconds: in which tracks were there [s], on average.
+        seconds: for which tracks have been watched [s].
         windows: that were read of a track, on average.
         queries: how many.
         top1: share of the queries in which the right person is first.
@@ -42,7 +42,7 @@ def watched(outcome: Outcome, probabilities: Probabilities) -> Watched:
     found = outcome.identification
     told, asked = probabilities(found.distances), ask(found, probabilities)
     return Watched(
-        seconds=outcome.seconds,
+        seconds=outcome.condition.watched or outcome.seconds,
         windows=outcome.windows,
         queries=len(found.truth),
         top1=found.top(1),
