@@ -100,6 +100,13 @@ def test_model_of_another_kind_is_refused(directory: Path) -> None:
         ReidModel.load(directory)
 
 
+def test_a_model_without_a_frame_rate_is_refused(directory: Path) -> None:
+    card = yaml.safe_load((directory / "card.yaml").read_text())
+    (directory / "card.yaml").write_text(yaml.safe_dump({**card, "input": {**card["input"], "frame_rate_hz": 0}}))
+    with pytest.raises(ModelError, match="says 0 frames a second"):
+        ReidModel.load(directory)
+
+
 def test_broken_card_is_refused(directory: Path) -> None:
     (directory / "card.yaml").write_text("kind: [reid")
     with pytest.raises(ModelError, match="no model card"):

@@ -90,6 +90,8 @@ class ReidModel:
             frame_rate = float(reads["frame_rate_hz"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
+        if not frame_rate > 0:
+            raise ModelError(f"the card in {directory} says {frame_rate:g} frames a second, expected more than 0")
         if kind != KIND:
             raise ModelError(f"{directory} holds a model of kind '{kind}', expected '{KIND}'")
         found = sha256_of(weights_path)
