@@ -89,6 +89,15 @@ def test_laps_are_cut_where_somebody_turns() -> None:
     np.testing.assert_array_equal(second.joints[:, 0, 0], np.arange(75)[-len(second.points) :])
 
 
+def test_a_protocol_tells_what_came_before_in_the_same_track() -> None:
+    takes = [radar_take("a", 40), radar_take("b", 40), camera_take("c", 60)]
+    (person,) = read_walks(TakeList(takes))
+    first, other = person.radar
+    parts = [first.part(slice(start, start + 20)) for start in (0, 4, 8, 12, 16)]
+    asked = protocol([replace(person, radar=(other, *parts))], 20, MAX_POINTS)
+    assert asked.earlier == ((), (), (1,), (1, 2), (1, 2, 3), (2, 3, 4))
+
+
 def test_walks_of_several_sets_come_together() -> None:
     one = TakeList([radar_take("r", 24), camera_take("c", 45)])
     other = TakeList([radar_take("r", 30), radar_take("s", 30, person=SEED + 1)])

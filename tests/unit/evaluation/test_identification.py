@@ -70,7 +70,8 @@ def test_control_gives_every_query_the_clip_of_somebody_else_and_loses_none() ->
 
 def test_calibrated_probabilities_mean_what_they_say() -> None:
     validation, test = noisy(40, 10, 0.25, seed=1), noisy(40, 10, 0.25, seed=2)
-    sharpness, unknown = fit_calibration(validation.distances, validation.truth, candidates=10)
+    fitted = fit_calibration(validation.distances, validation.truth, candidates=10)
+    sharpness, unknown = fitted.sharpness, fitted.unknown_logit
     rng = np.random.default_rng(3)
     first, correct, unknown_when_in, unknown_when_out = [], [], [], []
     for query, person in enumerate(test.truth):

@@ -11,6 +11,7 @@ from mission_core.models.gait.network import (
     PointHistograms,
     Spectrum,
     log_ratio,
+    merged,
     soft_histogram,
 )
 from mission_core.models.pictures.configuration import PictureConfig
@@ -124,9 +125,29 @@ def test_merged_clips_are_surer_and_the_order_does_not_matter(network: GaitNetwo
     clips = network.encode_vision(**camera)
     people = network.merge(clips, torch.tensor([0, 1, 0, 0]), 2)
     torch.testing.assert_close(people[1], clips[1])
-    torch.testing.assert_close(people[0], clips[[0, 2, 3]].sum(dim=0) / 3 ** float(network.repetition))
     again = network.merge(clips[[3, 1, 0, 2]], torch.tensor([0, 1, 0, 0]), 2)
     torch.testing.assert_close(again, people)
+
+
+def test_merged_evidence_is_worth_what_clips_do_not_share() -> None:
+    information, precision = torch.tensor([2.0, 1.0]), torch.tensor([4.0, 1.0])
+    clip = torch.stack((information, precision))
+    same = clip.repeat(4, 1, 1)
+    alone, alike = (merged(same, torch.zeros(4, dtype=torch.int64), 1, torch.tensor(share)) for share in (0.0, 1.0))
+    torch.testing.assert_close(alone[0], 4.0 * clip)
+    torch.testing.assert_close(alike[0], clip)
+    half = merged(same, torch.zeros(4, dtype=torch.int64), 1, torch.tensor(0.5))
+    torch.testing.assert_close(half[0], clip / (0.5 / 4 + 0.5))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_poor_clip_takes_nothing_from_a_good_one(share: float) -> None:
+    good, poor = torch.tensor([[2.0], [4.0]]), torch.tensor([[0.05], [0.1]])
+    both = merged(torch.stack((good, poor)), torch.zeros(2, dtype=torch.int64), 1, torch.tensor(share))[0]
+    assert both[1] >= good[1] - 1e-6
+    assert both[0] / both[1] == pytest.approx(0.5, abs=1e-6)
+    nobody = merged(good.unsqueeze(0), torch.tensor([1]), 2, torch.tensor(share))[0]
+    assert not nobody.any()
 
 
 @torch.inference_mode()

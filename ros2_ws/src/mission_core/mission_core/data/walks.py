@@ -19,7 +19,7 @@ from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
-from mission_core.models.reid.windows import cut
+from mission_core.models.reid.windows import EARLIER_WINDOWS, cut
 from mission_core.paths import share_directory
 from mission_core.sim.cohort import POPULATION_SEED
 from mission_core.types import Float32Array, Float64Array, ImageArray, Snippet
@@ -71,12 +71,14 @@ class RadarWalk:
         places: (F, 2) centre of the track [m], room frame; NaN where a frame was lost.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
         period: of the frames [s].
+        track: name of the track that it is a part of, "" for one of its own.
     """
 
     points: tuple[Float32Array | None, ...]
     places: Float64Array
     joints: Float32Array
     period: float
+    track: str = ""
 
     def clip(self, start: int, length: int, num_frames: int, num_points: int) -> RadarClip:
         """The clip of `length` frames from `start` on, or what there is of it, padded to `num_frames`."""
@@ -85,7 +87,7 @@ class RadarWalk:
 
     def part(self, window: slice) -> "RadarWalk":
         """Some of its frames."""
-        return RadarWalk(self.points[window], self.places[window], self.joints[window], self.period)
+        return RadarWalk(self.points[window], self.places[window], self.joints[window], self.period, self.track)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,7 +229,7 @@ def _radar_walk(take: RadarTake, rate: float) -> RadarWalk:
         frame_points(take.points[frame], take.positions[frame].astype(np.float64), MAX_POINTS) if there else None
         for frame, there in zip(nearest.tolist(), found.tolist(), strict=True)
     ]
-    return RadarWalk(tuple(points), places, take.joints[nearest], 1.0 / rate)
+    return RadarWalk(tuple(points), places, take.joints[nearest], 1.0 / rate, take.info.take_id)
 
 
 def _camera_walk(take: CameraTake) -> list[CameraWalk]:
@@ -266,12 +268,14 @@ class Protocol:
     Attributes:
         queries: radar clips, one per radar walk: T frames in its middle.
         truth: (Q,) who walked.
+        earlier: of each query, the numbers of those that came before it in the same track.
         snippets: enrolled clips, one per camera walk, from its middle.
         owner: (K,) whose they are.
     """
 
     queries: tuple[RadarClip, ...]
     truth: NDArray[np.int64]
+    earlier: tuple[tuple[int, ...], ...]
     snippets: tuple[Snippet, ...]
     owner: NDArray[np.int64]
 
@@ -286,18 +290,27 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
         length: frames of a query, by default T; shorter ones are padded.
     """
     length = length or num_frames
-    queries = [
-        (w.clip(middle(len(w.points), length), length, num_frames, num_points), i)
-        for i, p in enumerate(people)
-        for w in p.radar
-    ]
+    walks = [(walk, i) for i, person in enumerate(people) for walk in person.radar]
+    queries = [walk.clip(middle(len(walk.points), length), length, num_frames, num_points) for walk, _ in walks]
     enrolled = [(w.snippet(middle(len(w.crops), SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
     return Protocol(
-        tuple(clip for clip, _ in queries),
-        np.array([i for _, i in queries]),
+        tuple(queries),
+        np.array([i for _, i in walks]),
+        _before([walk.track for walk, _ in walks]),
         tuple(snippet for snippet, _ in enrolled),
         np.array([i for _, i in enrolled]),
     )
+
+
+def _before(tracks: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """For each walk the numbers of those before it in its track, as many as the node remembers."""
+    found: dict[str, list[int]] = {}
+    before = []
+    for number, track in enumerate(tracks):
+        own = found.setdefault(track or str(number), [])
+        before.append(tuple(own[-EARLIER_WINDOWS:]))
+        own.append(number)
+    return tuple(before)
 
 
 def in_frames(seconds: float, rate: float) -> int:

@@ -169,9 +169,24 @@ def draw_galleries(
     return np.array(rows), np.array(answers)
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What makes probabilities of distances.
+
+    Attributes:
+        sharpness: factor from distance to logit.
+        unknown_logit: of "unknown" in a gallery of one.
+        loss: mean negative log-likelihood of the right answers [nat].
+    """
+
+    sharpness: float
+    unknown_logit: float
+    loss: float
+
+
 def fit_calibration(
     distances: Float64Array, truth: NDArray[np.int64], *, candidates: int = CALIBRATION_CANDIDATES, seed: int = 0
-) -> tuple[float, float]:
+) -> Calibration:
     """Fits `sharpness` and `unknown_logit` of the network by maximum likelihood on validation people.
 
     Galleries of `candidates` people are drawn for every query, half of them without the person who walked, for whom
@@ -192,7 +207,7 @@ def fit_calibration(
 
     start = np.array([np.log(10.0), -10.0 * float(np.median(drawn.min(axis=1))) - np.log(candidates)])
     found = minimize(negative_log_likelihood, start, method="Nelder-Mead", options={"maxiter": 2000})
-    return float(np.exp(found.x[0])), float(found.x[1])
+    return Calibration(float(np.exp(found.x[0])), float(found.x[1]), float(found.fun))
 
 
 def calibration_summary(

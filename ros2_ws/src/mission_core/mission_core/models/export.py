@@ -23,7 +23,6 @@ from mission_core.evaluation.identification import (
     shuffle_between_people,
 )
 from mission_core.models.card import CARD, WEIGHTS
-from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.matching import MatchingNetwork
 from mission_core.models.reid.model import KIND, ReidModel, sha256_of
@@ -35,7 +34,10 @@ from mission_core.train import restore
 
 log = logging.getLogger(__name__)
 
-EXPORTED = ["encode_radar", "encode_vision", "merge", "distances", "probabilities", "signatures", "probes"]
+EXPORTED = [
+    *("encode_radar", "encode_vision", "merge", "merge_windows"),
+    *("distances", "probabilities", "signatures", "probes"),
+]
 EXPORTED_OF_PAIRS = [*EXPORTED, "embed_pairs", "joints"]
 PARITY = 1e-5
 """Largest difference between the trained and the exported network that is accepted."""
@@ -158,6 +160,7 @@ def _check_parity(network: MatchingNetwork, scripted: torch.jit.ScriptModule) ->
     results = []
     for each in (network, scripted):
         radar = each.encode_radar(points, present, frames, motion)
+        radar = torch.cat((radar, each.merge_windows(radar, torch.zeros(len(radar), dtype=torch.int64), 1)))
         entries = each.merge(each.encode_vision(crops, geometry), owner, 2)
         results.append(torch.stack((each.distances(radar, entries), each.probes(radar) @ each.signatures(entries).T)))
     difference = float((results[0] - results[1]).abs().max())
@@ -184,7 +187,7 @@ def _card(name: str, network: MatchingNetwork, sha256: str) -> dict[str, Any]:
             "num_points": network.num_points,
             "snippet_frames": SNIPPET_FRAMES,
             "feature_shape": list(features.shape[1:]),
-            "merges_clips": isinstance(network, GaitNetwork),
+            "merges_clips": network.merges,
             "fuses_pairs": isinstance(network, MissionNetwork),
             "radar": "x, y relative to the track along and left of the line of sight [m], z above the floor [m], "
             "SNR [dB], radial velocity [m/s]",

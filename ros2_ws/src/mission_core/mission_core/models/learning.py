@@ -6,6 +6,7 @@ the frozen picture network reads of the camera's walks is kept on disk beside it
 
 import functools
 import hashlib
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -33,7 +34,12 @@ from mission_core.data.walks import (
     radar_batches,
 )
 from mission_core.errors import ConfigurationError
-from mission_core.evaluation.identification import Identification, check_validation_people, fit_calibration
+from mission_core.evaluation.identification import (
+    Calibration,
+    Identification,
+    check_validation_people,
+    fit_calibration,
+)
 from mission_core.models.matching import MatchingNetwork
 from mission_core.models.pictures.network import MIRRORED_JOINTS, PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
@@ -400,7 +406,7 @@ class MatchingTask(Task):
         self._config, self._people = config, people
         self._shape = network.num_frames, network.num_points
         test = protocol(people.validation, *self._shape)
-        self._queries, self._truth, self._owner = test.queries, test.truth, test.owner
+        self._queries, self._truth, self._owner, self._earlier = test.queries, test.truth, test.owner, test.earlier
         rng = np.random.default_rng((config.seed, 1))
         with torch.inference_mode():
             objective.prepare(network, people.draw(config, self._shape, rng))
@@ -419,14 +425,22 @@ class MatchingTask(Task):
 
     def calibrate(self) -> None:
         """See Task."""
-        self.network.fit_merging(lambda: self.identify().summary()["mAP"])
-        result = self.identify()
-        sharpness, unknown_logit = fit_calibration(result.distances, result.truth)
-        self.network.sharpness.fill_(sharpness)
-        self.network.unknown_logit.fill_(unknown_logit)
+        self.network.fit_merging(lambda: self.identify().summary()["mAP"], lambda: -self._calibration().loss)
+        found = self._calibration()
+        self.network.sharpness.fill_(found.sharpness)
+        self.network.unknown_logit.fill_(found.unknown_logit)
 
-    def identify(self) -> Identification:
-        """Ranks the validation people under the honest protocol of `mission_core.evaluation`."""
+    def _calibration(self) -> Calibration:
+        """Of probabilities after every window of every track, as the node tells them."""
+        result = self.identify(tracks=True)
+        return fit_calibration(result.distances, result.truth)
+
+    def identify(self, *, tracks: bool = False) -> Identification:
+        """Ranks the validation people under the honest protocol of `mission_core.evaluation`.
+
+        Args:
+            tracks: whether what came before a query in its track counts, if the network merges it.
+        """
         network, here = self.network, device()
         enrolled = []
         for start in range(0, len(self._people.enrolled), CHUNK):
@@ -436,11 +450,17 @@ class MatchingTask(Task):
             enrolled.append(network.encode_seen(seen, geometry))
         owner = torch.from_numpy(self._owner).to(here)
         entries = network.merge(torch.cat(enrolled), owner, int(self._owner.max()) + 1)
-        rows = []
-        for clips_of_radar in radar_batches(self._queries, CHUNK):
-            radar = network.encode_radar(*(part.to(here) for part in clips_of_radar))
-            parts = [network.distances(radar, chunk) for chunk in entries.split(CHUNK)]
-            rows.append(torch.cat(parts, dim=1).double().cpu().numpy())
-        distances = np.concatenate(rows)
+        radar = torch.cat(
+            [network.encode_radar(*(part.to(here) for part in clips)) for clips in radar_batches(self._queries, CHUNK)]
+        )
+        if tracks and network.merges:
+            windows = [(number, *before) for number, before in enumerate(self._earlier)]
+            track = torch.repeat_interleave(torch.tensor([len(own) for own in windows])).to(here)
+            radar = network.merge_windows(radar[list(itertools.chain(*windows))], track, len(windows))
+        rows = [
+            torch.cat([network.distances(queries, chunk) for chunk in entries.split(CHUNK)], dim=1)
+            for queries in radar.split(CHUNK)
+        ]
+        distances = torch.cat(rows).double().cpu().numpy()
         whose = self._owner if len(entries) == len(self._owner) else np.arange(len(entries))
         return Identification(np.take_along_axis(distances, best_clips(distances, whose), axis=1), self._truth)

@@ -24,7 +24,10 @@ class MatchingNetwork(nn.Module):
         num_frames: T, frames of a radar clip, at most.
         num_points: N, detections kept per frame.
         frame_rate: of radar clips [Hz].
+        merges: whether the clips of a person become one entry, and windows of a track one query.
     """
+
+    merges = False
 
     sharpness: Tensor
     unknown_logit: Tensor
@@ -79,6 +82,11 @@ class MatchingNetwork(nn.Module):
         return encoded
 
     @torch.jit.export
+    def merge_windows(self, encoded: Tensor, owner: Tensor, tracks: int) -> Tensor:  # noqa: ARG002
+        """As `merge`, of windows of tracks; only networks that merge are asked."""
+        return encoded
+
+    @torch.jit.export
     def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
         """Distance (Q, E) of every radar clip (Q, rows, columns) to every entry of a gallery (E, rows, columns)."""
         raise NotImplementedError
@@ -108,8 +116,13 @@ class MatchingNetwork(nn.Module):
         unknown = (self.unknown_logit + math.log(float(people))).expand(person_distances.shape[0], 1)
         return functional.softmax(torch.cat([-self.sharpness * person_distances, unknown], dim=-1), dim=-1)
 
-    def fit_merging(self, score: Callable[[], float]) -> None:
-        """Fits what `merge` depends on, if anything, so that the score on validation people is greatest."""
+    def fit_merging(self, of_clips: Callable[[], float], of_windows: Callable[[], float]) -> None:
+        """Fits what merging depends on, if anything, so that scores on validation people are greatest.
+
+        Args:
+            of_clips: score of galleries of several clips.
+            of_windows: score of tracks of several windows.
+        """
 
 
 class DualNetwork(MatchingNetwork):

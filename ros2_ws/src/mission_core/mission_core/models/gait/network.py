@@ -28,7 +28,7 @@ from mission_core.types import NUM_JOINTS
 CAMERA_PERIOD = 1.0 / SNIPPET_RATE  # of the camera's frames [s]
 SLOWEST, FASTEST = 0.7, 2.8
 """Frequencies that are looked at [1/s]: slow strides to fast steps."""
-REPETITIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Of which the best on validation people is taken."""
 VARIANCES = (0.5 - 0.125**0.5, 0.5 + 0.125**0.5)
 """What is left to be known of a latent parameter, between 0 and 1: where signatures are exact (Chebyshev nodes)."""
@@ -169,6 +169,29 @@ class Witness(nn.Module):
         return torch.stack([information, functional.softplus(precision - 2.0)], dim=1)
 
 
+def merged(encoded: Tensor, owner: Tensor, people: int, shared: Tensor) -> Tensor:
+    """Evidence about people from several clips of each, of whose errors a share is the same in all of them.
+
+    n equal clips of precision l give the precision l / ((1 - shared) / n + shared): n l where they err independently,
+    l where they err alike. Of unequal ones l is the greatest, so that a poor clip takes nothing from a good one.
+
+    Args:
+        encoded: evidence (K, 2, D) of clips: information and precision.
+        owner: (K,) whose they are, 0..people-1.
+        people: P.
+        shared: share, 0..1.
+
+    Returns:
+        (P, 2, D); 0 for people without a clip.
+    """
+    shape = (people, encoded.shape[1], encoded.shape[2])
+    total = torch.zeros(shape, dtype=encoded.dtype, device=encoded.device).index_add(0, owner, encoded)
+    rows = owner.reshape(-1, 1).expand(-1, encoded.shape[2])
+    best = torch.zeros_like(total[:, 1]).scatter_reduce(0, rows, encoded[:, 1], "amax")
+    scale = best / ((1.0 - shared) * best + shared * total[:, 1]).clamp(min=1e-9)
+    return total * scale.unsqueeze(1)
+
+
 def log_ratio(first: Tensor, second: Tensor) -> Tensor:
     """Log-likelihood ratio of one person against two, (Q, K), of evidence (Q, 2, D) and (K, 2, D)."""
     h1, l1 = first.unsqueeze(1).unbind(2)
@@ -181,7 +204,9 @@ def log_ratio(first: Tensor, second: Tensor) -> Tensor:
 class GaitNetwork(MatchingNetwork):
     """The whole network: what is encoded is evidence (B, 2, D), the clips of a person become one."""
 
-    repetition: Tensor
+    merges = True
+    shared_by_clips: Tensor
+    shared_by_windows: Tensor
 
     def __init__(self, config: GaitConfig, pictures: PictureNetwork) -> None:
         super().__init__(pictures, config.num_frames, config.num_points, config.frame_rate)
@@ -191,8 +216,9 @@ class GaitNetwork(MatchingNetwork):
         self.radar = Witness(PointHistograms.SIZE + 4, config, 1.0 / config.frame_rate)
         self.vision = Witness(3 * NUM_JOINTS + NUM_OUTLINE + 5, config, CAMERA_PERIOD)
         self.turn = nn.Parameter(torch.zeros(len(PARAMETERS), len(PARAMETERS)))
-        # clips of a person repeat each other: n of them count as n ** (1 - repetition); calibrated after training
-        self.register_buffer("repetition", torch.tensor(0.5))
+        # share of a clip's errors that all clips of a person have in common; calibrated after training
+        self.register_buffer("shared_by_clips", torch.tensor(0.5))
+        self.register_buffer("shared_by_windows", torch.tensor(0.5))
 
     @torch.jit.export
     def encode_radar(self, points: Tensor, present: Tensor, frames: Tensor, motion: Tensor) -> Tensor:
@@ -231,11 +257,12 @@ class GaitNetwork(MatchingNetwork):
     @torch.jit.export
     def merge(self, encoded: Tensor, owner: Tensor, people: int) -> Tensor:
         """Evidence (P, 2, D) about each of P people from that of their clips (K, 2, D), owner (K,) telling whose."""
-        shape = (people, encoded.shape[1], encoded.shape[2])
-        total = torch.zeros(shape, dtype=encoded.dtype, device=encoded.device)
-        total.index_add_(0, owner, encoded)
-        count = torch.bincount(owner, minlength=people).to(encoded.dtype)
-        return total / count.clamp(min=1.0).pow(self.repetition).reshape(-1, 1, 1)
+        return merged(encoded, owner, people, self.shared_by_clips)
+
+    @torch.jit.export
+    def merge_windows(self, encoded: Tensor, owner: Tensor, tracks: int) -> Tensor:
+        """The same of tracks from their windows: these are of one walk, where clips may be of several."""
+        return merged(encoded, owner, tracks, self.shared_by_windows)
 
     @torch.jit.export
     def distances(self, radar: Tensor, entries: Tensor) -> Tensor:
@@ -273,13 +300,14 @@ class GaitNetwork(MatchingNetwork):
             coefficients += [information * scale, -0.5 * precision * scale, 0.5 * constant]
         return torch.stack(coefficients, dim=1).flatten(1)
 
-    def fit_merging(self, score: Callable[[], float]) -> None:
-        """See MatchingNetwork: how much clips of a person repeat each other."""
-        scores = []
-        for repetition in REPETITIONS:
-            self.repetition.fill_(repetition)
-            scores.append(score())
-        self.repetition.fill_(REPETITIONS[scores.index(max(scores))])
+    def fit_merging(self, of_clips: Callable[[], float], of_windows: Callable[[], float]) -> None:
+        """See MatchingNetwork: how much of their errors clips and windows share."""
+        for share, score in ((self.shared_by_clips, of_clips), (self.shared_by_windows, of_windows)):
+            scores = []
+            for value in SHARES:
+                share.fill_(value)
+                scores.append(score())
+            share.fill_(SHARES[scores.index(max(scores))])
 
     def rotation(self) -> Tensor:
         """(G, G) orthogonal: turns decorrelated parameters to those along which errors are independent."""

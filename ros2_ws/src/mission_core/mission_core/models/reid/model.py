@@ -185,10 +185,12 @@ class ReidModel:
 
     @torch.inference_mode()
     def encode_windows(self, clips: Sequence[RadarClip], earlier: Sequence[Sequence[torch.Tensor]]) -> torch.Tensor:
-        """As `encode_radar`, of people watched in several windows; see `distances_over_windows`."""
+        """As `encode_radar`, of tracks of several windows, where the model merges; see `distances_over_windows`."""
+        if not self.merges:
+            return self.encode_radar(clips)
         windows = [torch.stack([new, *old]) for new, old in zip(self.encode_radar(clips), earlier, strict=True)]
         owner = torch.repeat_interleave(torch.tensor([len(own) for own in windows]))
-        return self.network.merge(torch.cat(windows), owner, len(clips))
+        return self.network.merge_windows(torch.cat(windows), owner, len(clips))
 
     @torch.inference_mode()
     def embed_pairs(self, clips: Sequence[RadarClip], entries: Float32Array) -> tuple[Float32Array, Float32Array]:
