@@ -4,12 +4,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from mission_core.data.walks import CameraWalk, RadarWalk, WalkSetConfig
+from mission_core.data.walks import CameraWalk, PersonWalks, RadarWalk, WalkSetConfig
 from mission_core.errors import ConfigurationError
 from mission_core.models import learning
+from mission_core.models.gait.configuration import GaitConfig
+from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.gait.training import GaitTraining
-from mission_core.models.learning import Heard, People, latent_parameters, look, padded, remeasured, weakened
+from mission_core.models.learning import (
+    Heard,
+    Looked,
+    MatchingTask,
+    Objective,
+    People,
+    latent_parameters,
+    look,
+    padded,
+    remeasured,
+    weakened,
+)
 from mission_core.models.pictures.configuration import PictureConfig
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
@@ -170,3 +184,51 @@ def test_padding_keeps_the_newest_frames_last() -> None:
 def test_impossible_settings_are_named(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         replace(CONFIG, **settings)  # type: ignore[arg-type]
+
+
+class Told(GaitNetwork):
+    """Knows everybody, points being (person, window, ...), but errs: the same in all windows of a track, or anew in each."""
+
+    def __init__(self, pictures: PictureNetwork, *, errs_alike: bool) -> None:
+        super().__init__(GaitConfig(dim=8, lines=4, swinging=2), pictures)
+        self.errs_alike = errs_alike
+        self.people = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 6)))
+
+    def evidence(self, person: int, seed: tuple[int, ...], noise: float) -> Tensor:
+        told = self.people[person] + noise * torch.from_numpy(np.random.default_rng(seed).normal(size=6))
+        precision = torch.full((6,), noise**-2)
+        return torch.stack((told * precision, precision)).float()
+
+    def encode_radar(self, points: Tensor, *_: Tensor) -> Tensor:
+        shown = [tuple(round(float(value)) for value in clip[-1, 0, :2]) for clip in points]
+        return torch.stack([self.evidence(p, (1, p) if self.errs_alike else (1, p, w), 1.0) for p, w in shown])
+
+    def encode_seen(self, _: Tensor, geometry: Tensor) -> Tensor:
+        people = [round(float(each[0, 0])) for each in geometry]
+        return torch.stack([self.evidence(person, (2, person), 0.3) for person in people])
+
+
+@pytest.mark.parametrize("errs_alike", [True, False])
+def test_windows_of_a_track_count_as_much_as_their_errors_differ(pictures: PictureNetwork, errs_alike: bool) -> None:
+    def window(person: int, number: int) -> RadarWalk:
+        points = np.tile(np.array([person, number, 0.5, 20, 0.7], np.float32), (3, 1))
+        joints = np.zeros((30, 32, 3), np.float32)
+        return RadarWalk((points,) * 30, np.zeros((30, 2)), joints, 0.1, f"track {person}")
+
+    everybody = range(40)
+    made = object.__new__(People)
+    made.validation = [PersonWalks(p, tuple(window(p, w) for w in range(4)), (camera_walk(20, p),)) for p in everybody]
+    geometry = [np.full((20, 4), person, np.float32) for person in everybody]
+    made.enrolled = [
+        Looked(np.zeros((20, 2, 1), np.float16), each, np.zeros((20, 32, 3), np.float32)) for each in geometry
+    ]
+    made.draw = lambda *_: None  # type: ignore[method-assign,assignment,return-value]
+    network = Told(pictures, errs_alike=errs_alike)
+    task = MatchingTask(CONFIG, network, Objective(), made)
+    with torch.inference_mode():
+        task.calibrate()
+        alone, tracks = task.identify(), task.identify(tracks=True)
+    assert float(network.shared_by_windows) > 0.7 if errs_alike else float(network.shared_by_windows) < 0.3
+    late = np.arange(160) % 4 == 3
+    gained = (tracks.ranks[late] == 1).mean() - (alone.ranks[late] == 1).mean()
+    assert abs(gained) < 0.05 if errs_alike else gained > 0.15
