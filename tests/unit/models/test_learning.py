@@ -151,6 +151,8 @@ def test_a_clip_of_a_fast_radar_sometimes_looks_like_one_of_a_slow_one() -> None
     slow = [frames for frames in drawn if len(set(frames % 2)) == 1]
     assert 25 < len(slow) < 75
     assert {int(frames[0] % 2) for frames in slow} == {0, 1}
+    every_other = replace(clip, frames=clip.frames & (np.arange(40) % 2 == 1))
+    assert all(weakened(every_other, 0.05, rng).frames.any() for _ in range(100))
 
 
 def test_geometry_is_sometimes_unknown_and_else_nearly_right() -> None:
@@ -187,7 +189,7 @@ def test_impossible_settings_are_named(settings: dict[str, object], message: str
 
 
 class Told(GaitNetwork):
-    """Knows everybody, points being (person, window, ...), but errs: the same in all windows of a track, or anew in each."""
+    """Knows everybody, as points are (person, window, ...), but errs: alike in a track's windows, or anew in each."""
 
     def __init__(self, pictures: PictureNetwork, *, errs_alike: bool) -> None:
         super().__init__(GaitConfig(dim=8, lines=4, swinging=2), pictures)
