@@ -86,11 +86,6 @@ def test_the_crowd_is_of_still_others_before_the_radar_only() -> None:
             sets.crowd(SETTINGS, number, first_seed=first)
 
 
-def test_every_second_one_of_the_crowd_walks_back_and_forth() -> None:
-    takes = sets.crowd(SETTINGS, 2)[1][0].make()
-    assert [take.info.route for take in takes] == ["straight", "laps"]
-
-
 def test_laps_are_of_the_population_before_each_sensor() -> None:
     recipe, jobs = sets.laps(SETTINGS, 3, first_seed=10_007)
     assert recipe.name == "laps"

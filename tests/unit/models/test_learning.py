@@ -137,6 +137,8 @@ def test_a_clip_of_a_fast_radar_sometimes_looks_like_one_of_a_slow_one() -> None
     slow = [frames for frames in drawn if len(set(frames % 2)) == 1]
     assert 25 < len(slow) < 75
     assert {int(frames[0] % 2) for frames in slow} == {0, 1}
+    every_other = replace(clip, frames=clip.frames & (np.arange(40) % 2 == 1))
+    assert all(weakened(every_other, 0.05, rng).frames.any() for _ in range(100))
 
 
 def test_geometry_is_sometimes_unknown_and_else_nearly_right() -> None:

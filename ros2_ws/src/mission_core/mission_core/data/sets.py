@@ -207,9 +207,7 @@ def laps58(settings: Settings) -> Plan:
 
 
 def crowd(settings: Settings, people: int, *, first_seed: int = CROWD_SEED) -> Plan:
-    """One take each of many people alone before the radar: what few points say of a body is learnt from many bodies.
-
-    Every second person walks back and forth.
+    """One walk each of many people alone before the radar: what few points say of a body is learnt from many bodies.
 
     Args:
         settings: of the data set.
@@ -231,10 +229,7 @@ def crowd(settings: Settings, people: int, *, first_seed: int = CROWD_SEED) -> P
 
 
 def _crowd_walks(seeds: Sequence[int], settings: Settings) -> list[Take]:
-    takes: list[Take] = []
-    for seed in seeds:
-        takes += _laps(seed, "radar", LAPS_SECONDS, settings) if seed % 2 else _single_walks(seed, "radar", 1, settings)
-    return takes
+    return [take for seed in seeds for take in _single_walks(seed, "radar", 1, settings)]
 
 
 def _population_person(seed: int) -> Person:

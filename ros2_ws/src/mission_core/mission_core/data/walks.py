@@ -155,16 +155,18 @@ def load_people(
     return [p for p in people if p.seed < boundary], [p for p in people if p.seed >= boundary]
 
 
-def load_crowd(people: int, workers: int = 1, *, frame_rate: float, rate: float) -> list[tuple[int, RadarWalk]]:
+def load_crowd(people: int, workers: int = 1, *, rate: float = SNIPPET_RATE) -> list[tuple[int, RadarWalk]]:
     """Walks before the radar of further people, each with the seed of who walks; made on first use.
+
+    Their radar has SNIPPET_RATE frames a second, whatever the network reads: many people are dear to simulate, and
+    radars of that rate are to be read as well.
 
     Args:
         people: how many.
         workers: processes that simulate.
-        frame_rate: of the radar [Hz].
-        rate: at which walks are read [Hz].
+        rate: at which walks are read [Hz]; where that is more, frames between are missing.
     """
-    made = build(*crowd(settings(frame_rate), people), default_root(), workers=workers)
+    made = build(*crowd(settings(SNIPPET_RATE), people), default_root(), workers=workers)
     return [(i.person_seed, walk) for i in made.infos for walk in _radar_walks(radar_take(made, i.take_id), rate)]
 
 

@@ -282,7 +282,8 @@ def weakened(clip: RadarClip, period: float, rng: np.random.Generator) -> RadarC
         frames = frames & (rng.random(len(frames)) > 0.1)
     faster = round(1.0 / (SNIPPET_RATE * period))
     if faster > 1 and rng.random() < SLOWER:
-        frames = frames & (np.arange(len(frames)) % faster == rng.integers(faster))
+        slower = frames & (np.arange(len(frames)) % faster == rng.integers(faster))
+        frames = slower if slower.any() else frames  # of a slow radar's frames some are missing already
     present = clip.present & frames[:, None] & (rng.random(clip.present.shape) > rng.uniform(0.0, 0.2))
     return RadarClip(clip.points * present[..., None], present, frames, clip.motion * frames[:, None])
 
@@ -305,9 +306,8 @@ class People:
     """
 
     def __init__(self, config: MatchingTraining, pictures: PictureNetwork, directory: Path, workers: int) -> None:
-        rate, frame_rate = config.frame_rate, config.data.frame_rate
-        learn, self.validation = load_people(config.data, workers, rate=rate)
-        crowd = load_crowd(config.crowd, workers, frame_rate=frame_rate, rate=rate) if config.crowd else []
+        learn, self.validation = load_people(config.data, workers, rate=config.frame_rate)
+        crowd = load_crowd(config.crowd, workers, rate=config.frame_rate) if config.crowd else []
         self.seeds = [person.seed for person in learn]
         self.heard = [[Heard.of(walk) for walk in person.radar] for person in learn]
         self.crowd = [(seed, Heard.of(walk)) for seed, walk in crowd]
