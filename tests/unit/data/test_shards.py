@@ -149,7 +149,7 @@ def test_an_interrupt_between_two_shards_ends_the_workers_too(tmp_path: Path, mo
         build(RECIPE, [*jobs(), slow], tmp_path, workers=2)
     workers = set(multiprocessing.active_children()) - strangers
     for worker in workers:
-        worker.join(5.0)
+        worker.join(30.0)
     assert [worker for worker in workers if worker.is_alive()] == []
     assert caught.tb is not None
 
