@@ -193,7 +193,7 @@ def figures(methods: Methods) -> dict[str, Figure]:
     for protocol in ("closed", *CURVES):
         own = {name: f[0].results[protocol]["conditions"] for name, f in methods.items() if protocol in f[0].results}
         if own:
-            figure = drawn[protocol] = Figure(figsize=(8, 5.5), layout="constrained")
+            figure = drawn[protocol] = Figure(figsize=(9, 5), layout="constrained")
             draw_methods(figure.add_subplot(), protocol, own)
     return drawn
 
@@ -217,4 +217,4 @@ def draw_methods(axes: Axes, protocol: str, found: Mapping[str, Sequence[Mapping
     )
     axes.set_title(f"{protocol}: {PROTOCOLS[protocol].summary}")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -323,7 +323,7 @@ def open_dataset(name: str | Path, root: Path | None = None) -> DataSet:
     if not found:
         raise DataSetError(f"there is no data set {name} in {root}: make it with `mission simulate {name}`")
     if len(found) > 1:
-        listed = ", ".join(path.parent.name for path in found)
+        listed = ", ".join(f"{path.parent.name} ({_read_manifest(path.parent)['profile'] or '-'})" for path in found)
         raise DataSetError(f"{name} may mean each of {listed}: give the full name, or remove what is obsolete")
     return DataSet(found[0].parent)
 
