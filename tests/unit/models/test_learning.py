@@ -179,6 +179,7 @@ def test_padding_keeps_the_newest_frames_last() -> None:
     ("settings", "message"),
     [
         ({"pairs": 1}, "pairs is 1"),
+        ({"shortest": 0.1}, "shortest is 0.1 s"),
         ({"crowd": 0}, "expected both above 0, or both 0"),
         ({"data": WalkSetConfig(validation_people=9)}, "at least twice as many"),
     ],

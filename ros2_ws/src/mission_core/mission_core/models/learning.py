@@ -51,8 +51,8 @@ from mission_core.types import Float32Array, Float64Array, ImageArray
 
 log = logging.getLogger(__name__)
 
-MIN_SECONDS = 2.0
-"""Of a radar clip to learn from."""
+SHORTEST_QUERY = 2.0
+"""That every network reads [s]: the paper's longest."""
 SLOWER = 0.25
 """Share of a faster radar's clips of which SNIPPET_RATE frames a second are left: slower radars are read as well."""
 CHUNK = 32
@@ -72,6 +72,7 @@ class MatchingTraining(Schedule):
         crowd: further people whom only the radar saw.
         pairs: people per batch, each with one radar and one camera clip of different walks.
         singles: people of the crowd per batch.
+        shortest: radar clip that is learnt from [s]; they are as long as the network reads at most.
     """
 
     name: str
@@ -82,6 +83,7 @@ class MatchingTraining(Schedule):
     crowd: int = 0
     pairs: int = 64
     singles: int = 0
+    shortest: float = SHORTEST_QUERY
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,6 +91,8 @@ class MatchingTraining(Schedule):
             raise ConfigurationError(f"pairs is {self.pairs}, expected at least 2")
         if min(self.crowd, self.singles) < 0 or (self.singles > 0) != (self.crowd > 0):
             raise ConfigurationError(f"crowd={self.crowd}, singles={self.singles}: expected both above 0, or both 0")
+        if not 0.5 <= self.shortest <= SHORTEST_QUERY:
+            raise ConfigurationError(f"shortest is {self.shortest:g} s, expected 0.5 to {SHORTEST_QUERY:g}")
         check_validation_people(self.data.validation_people)
         if self.frame_rate > self.data.frame_rate:
             raise ConfigurationError(
@@ -108,7 +112,7 @@ def check_clip(num_frames: int, num_points: int, frame_rate: float = SNIPPET_RAT
     Raises:
         ConfigurationError: they do not.
     """
-    fewest = in_frames(MIN_SECONDS, frame_rate)
+    fewest = in_frames(SHORTEST_QUERY, frame_rate)
     if num_frames < fewest:
         raise ConfigurationError(f"num_frames is {num_frames}, expected {fewest} or more to learn from")
     if num_points > MAX_POINTS:
@@ -333,7 +337,8 @@ class People:
         others = rng.integers(len(self.crowd), size=config.singles).tolist() if self.crowd else []
         mirrored = (rng.random(len(chosen) + len(others)) < 0.5).tolist()
         walkers = [(self.seeds[i], _any(self.heard[i], rng)) for i in chosen] + [self.crowd[i] for i in others]
-        radar = [_hear(walk, shape, flip, rng) for (_, walk), flip in zip(walkers, mirrored, strict=True)]
+        shortest = in_frames(config.shortest, config.frame_rate)
+        radar = [_hear(walk, shortest, shape, flip, rng) for (_, walk), flip in zip(walkers, mirrored, strict=True)]
         camera = [self._look(_any(self.looked[i], rng), flip, rng) for i, flip in zip(chosen, mirrored, strict=False)]
         truth = [latent_parameters(seed, flip) for (seed, _), flip in zip(walkers, mirrored, strict=True)]
         parts = *zip(*radar, strict=True), *zip(*camera, strict=True), truth
@@ -364,9 +369,11 @@ class People:
         return seen, remeasured(geometry, rng), joints
 
 
-def _hear(walk: Heard, shape: tuple[int, int], mirrored: bool, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+def _hear(
+    walk: Heard, shortest: int, shape: tuple[int, int], mirrored: bool, rng: np.random.Generator
+) -> tuple[NDArray[Any], ...]:
     most = min(len(walk.frames), shape[0])
-    length = int(rng.integers(min(in_frames(MIN_SECONDS, 1.0 / walk.period), most), most + 1))
+    length = int(rng.integers(min(shortest, most), most + 1))
     start = int(rng.integers(len(walk.frames) - length + 1))
     clip, joints = walk.clip(slice(start, start + length), mirrored=mirrored)
     return padded(weakened(clip, walk.period, rng), joints, *shape)
