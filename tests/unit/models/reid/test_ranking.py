@@ -6,8 +6,10 @@ import pytest
 from mission_core.errors import GalleryModelMismatch
 from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
+from mission_core.models.reid.processing import MOTION_SPAN
 from mission_core.models.reid.ranking import EARLIER_WINDOWS, Reidentifier
 from mission_core.models.reid.search import EXACT_UP_TO, PROPOSED
+from mission_core.models.reid.windows import cut
 from mission_core.types import Ranking, Track, TrackedFrame
 
 MIN_FRAMES, PERIOD = 4, 0.3  # of frames at 10 Hz
@@ -161,6 +163,21 @@ def test_what_straight_windows_say_adds_up(adding: Reidentifier) -> None:
     assert max(used) <= 10 * (EARLIER_WINDOWS + 2)
     ranking = to_and_fro(adding, 1)[-1]
     assert sum(c.score for c in ranking.candidates) + ranking.unknown == pytest.approx(1.0, abs=1e-5)
+
+
+def test_recorded_tracks_are_cut_as_the_node_cuts_them(gait_model: ReidModel) -> None:
+    reidentifier = Reidentifier(gait_model, period=0.1, min_seconds=0.1 * MIN_FRAMES)
+    span = round(10.0 * MOTION_SPAN)
+    way = np.cumsum(0.12 * np.sin(np.arange(100) / 8.0))
+    places = np.stack((4.0 + way, 0.02 * np.arange(100)), axis=1)
+    for number, place in enumerate(places):
+        velocity = (place - places[max(number - span, 0)]) / (0.1 * min(max(number, 1), span))
+        (ranking,) = reidentifier.step(walk(number, (velocity[0], velocity[1]), (place[0], place[1])))
+        lengths = [part.stop - part.start for part in cut(places[: number + 1], 10.0, gait_model.num_frames)]
+        said = [length for length in lengths[:-1] if length >= MIN_FRAMES][-EARLIER_WINDOWS:]
+        if lengths[-1] >= MIN_FRAMES:
+            assert ranking.frames_used == lengths[-1] + sum(said), number
+    assert len(said) == EARLIER_WINDOWS
 
 
 def test_what_was_long_ago_is_forgotten(adding: Reidentifier, gait_model: ReidModel) -> None:
