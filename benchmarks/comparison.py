@@ -12,6 +12,7 @@ Model selection and calibration see validation people only; test people are seen
 """
 
 import argparse
+import functools
 import json
 import os
 import time
@@ -60,6 +61,12 @@ CLIPS = Path(os.environ.get("MISSION_DATA", Path(__file__).resolve().parents[2] 
 console = Console(stderr=True)
 
 
+@functools.cache
+def plans(rate: float) -> tuple[Plan, Plan | None]:
+    """Of `walkers58` at a frame rate of the radar [Hz], and of `mocap35` where its clips are."""
+    return walkers58(settings(rate)), mocap35(settings(rate), CLIPS) if CLIPS.is_dir() else None
+
+
 @dataclass(frozen=True)
 class Job:
     """A method with a seed.
@@ -76,10 +83,10 @@ class Job:
 
     def tests(self) -> dict[Path, Plan]:
         """What is evaluated on which data: the file that keeps the report of a protocol, and the plan of the data."""
-        people = walkers58(settings(self.config.data.frame_rate))
+        people, captured = plans(self.config.data.frame_rate)
         asked = dict.fromkeys(self._protocols(), people)
-        if is_model(self.config) and CLIPS.is_dir():
-            asked["walks"] = mocap35(settings(self.config.data.frame_rate), CLIPS)
+        if is_model(self.config) and captured is not None:
+            asked["walks"] = captured
         return {self.directory / plan[0].directory(Path()) / f"{name}.json": plan for name, plan in asked.items()}
 
     def _protocols(self) -> tuple[str, ...]:

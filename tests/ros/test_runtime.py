@@ -121,6 +121,19 @@ def test_impossible_transition_is_refused_and_the_node_lives(
     assert "transition refused" in capfd.readouterr().err
 
 
+def told_when_ended_by(number: signal.Signals, script: str) -> list[str]:
+    """What a program prints that is sent a signal after its first line; it must end well and complain of nothing."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, errors) == (0, "")
+    return [first.rstrip(), *rest.splitlines()]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ends_in_order_on_a_signal(number: signal.Signals) -> None:
     script = (
@@ -130,14 +143,7 @@ def test_ends_in_order_on_a_signal(number: signal.Signals) -> None:
         "    def cleanup(self): print('clean', flush=True)\n"
         "run(lambda: N('n'))\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "active\n"
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, output, errors) == (0, "clean\n", "")
+    assert told_when_ended_by(number, script) == ["active", "clean"]
 
 
 def test_a_callback_in_another_thread_comes_to_its_end_before_the_node_does() -> None:
@@ -158,15 +164,7 @@ def test_a_callback_in_another_thread_comes_to_its_end_before_the_node_does() ->
         "        print('done', flush=True)\n"
         "run(lambda: N(), threads=2)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "working\n"
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, errors) == (0, "")
-    assert output.endswith("done\n")
+    assert told_when_ended_by(signal.SIGINT, script)[-1] == "done"
 
 
 @pytest.mark.parametrize(
