@@ -23,7 +23,7 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     """`--profile`; `profile_path` makes a path of it."""
     parser.add_argument(
         "--profile",
-        default="walking_10fps.cfg",
+        default="walking_20fps.cfg",
         metavar="CFG",
         help="what the radar runs: a file, or a name in config/radar (%(default)s)",
     )
