@@ -223,7 +223,7 @@ def test_windows_of_a_track_count_as_much_as_their_errors_differ(pictures: Pictu
     made.validation = [PersonWalks(p, tuple(window(p, w) for w in range(4)), (camera_walk(20, p),)) for p in everybody]
     geometry = [np.full((20, 4), person, np.float32) for person in everybody]
     made.enrolled = [
-        Looked(np.zeros((20, 2, 1), np.float16), each, np.zeros((20, 32, 3), np.float32)) for each in geometry
+        Looked(np.zeros((20, 2, 1), np.float16), each, np.zeros((20, 32, 3), np.float32), range(1)) for each in geometry
     ]
     made.draw = lambda *_: None  # type: ignore[method-assign,assignment,return-value]
     network = Told(pictures, errs_alike=errs_alike)

@@ -117,7 +117,7 @@ class FewPeople(People):
 
         def looked() -> Looked:
             seen = rng.normal(size=(25, 2, features)).astype("f2")
-            return Looked(seen, np.ones((25, 4), "f4"), rng.normal(size=(25, 32, 3)).astype("f4"))
+            return Looked(seen, np.ones((25, 4), "f4"), rng.normal(size=(25, 32, 3)).astype("f4"), range(6))
 
         people: Any = [SimpleNamespace(radar=(heard(),), camera=(None,) * walks) for walks in (2, 1)]
         self.validation = people

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, resample
+from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_HOP, SNIPPET_RATE, resample
+from mission_core.camera.walking import walks_on
 from mission_core.data.sets import Settings, crowd, laps, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
@@ -98,18 +99,36 @@ class CameraWalk:
         crops, geometry: (F, ...) as in Snippet, of SNIPPET_FRAMES frames at least.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
         masks: (F, CROP_HEIGHT, CROP_WIDTH) uint8, 255 where a crop shows the person.
+        turns: whether the person walks back and forth.
     """
 
     crops: ImageArray
     geometry: Float32Array
     joints: Float32Array
     masks: ImageArray
+    turns: bool = False
 
     def snippet(self, start: int) -> Snippet:
         """The clip that starts at a frame."""
         window = slice(start, start + SNIPPET_FRAMES)
         stamps = np.round(np.arange(SNIPPET_FRAMES) / SNIPPET_RATE * 1e9).astype(np.int64)
         return Snippet(self.crops[window], self.geometry[window], stamps)
+
+    def enrolled(self) -> list[int]:
+        """First frames of the clips that are enrolled of it.
+
+        Of a walk that is the middle one, and of somebody who walks back and forth all that enrolment takes; where that
+        is none the middle one, too.
+        """
+        return (self.turns and self._straight(SNIPPET_HOP)) or [middle(len(self.crops), SNIPPET_FRAMES)]
+
+    def starts(self) -> Sequence[int]:
+        """First frames of the clips that may be learnt from: any, but of somebody who walks back and forth, as above."""
+        return (self.turns and self._straight(1)) or range(len(self.crops) - SNIPPET_FRAMES + 1)
+
+    def _straight(self, hop: int) -> list[int]:
+        every = range(0, len(self.crops) - SNIPPET_FRAMES + 1, hop)
+        return [at for at in every if walks_on(self.geometry[at : at + SNIPPET_FRAMES], SNIPPET_RATE)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,7 +258,8 @@ def _camera_walk(take: CameraTake) -> list[CameraWalk]:
     if len(nearest) < SNIPPET_FRAMES:
         return []
     masks = np.zeros(take.crops.shape[:3], np.uint8) if take.masks is None else take.masks
-    return [CameraWalk(take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])]
+    parts = (take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])
+    return [CameraWalk(*parts, turns=take.info.route == "laps")]
 
 
 # --- what networks are called with ------------------------------------------------------------------------------------
@@ -271,8 +291,10 @@ class Protocol:
         queries: radar clips, one per radar walk: T frames in its middle.
         truth: (Q,) who walked.
         earlier: of each query, the numbers of those that came before it in the same track.
-        snippets: enrolled clips, one per camera walk, from its middle.
+        snippets: K enrolled clips of all camera walks, see `CameraWalk.enrolled`.
         owner: (K,) whose they are.
+        galleries: numbers of the clips of straight walks, and, where some walk back and forth, of theirs. Each is a
+            gallery by itself, in which everybody is.
     """
 
     queries: tuple[RadarClip, ...]
@@ -280,10 +302,11 @@ class Protocol:
     earlier: tuple[tuple[int, ...], ...]
     snippets: tuple[Snippet, ...]
     owner: NDArray[np.int64]
+    galleries: tuple[NDArray[np.int64], ...]
 
 
 def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, length: int | None = None) -> Protocol:
-    """Every radar walk as a query against every camera walk of everybody.
+    """Every radar walk as a query against the camera walks of everybody.
 
     Args:
         people: who walks.
@@ -294,14 +317,23 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
     length = length or num_frames
     walks = [(walk, i) for i, person in enumerate(people) for walk in person.radar]
     queries = [walk.clip(middle(len(walk.points), length), length, num_frames, num_points) for walk, _ in walks]
-    enrolled = [(w.snippet(middle(len(w.crops), SNIPPET_FRAMES)), i) for i, p in enumerate(people) for w in p.camera]
+    clips = [(walk, start, i) for i, p in enumerate(people) for walk in p.camera for start in walk.enrolled()]
+    owner = np.array([i for *_, i in clips])
     return Protocol(
         tuple(queries),
         np.array([i for _, i in walks]),
         _before([walk.track for walk, _ in walks]),
-        tuple(snippet for snippet, _ in enrolled),
-        np.array([i for _, i in enrolled]),
+        tuple(walk.snippet(start) for walk, start, _ in clips),
+        owner,
+        _galleries(owner, np.array([walk.turns for walk, *_ in clips])),
     )
+
+
+def _galleries(owner: NDArray[np.int64], turns: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    """See Protocol; whoever has clips of one kind only is in either gallery with them."""
+    both = np.intersect1d(owner[turns], owner[~turns])
+    kinds = [np.flatnonzero((turns == kind) | ~np.isin(owner, both)) for kind in (False, True)]
+    return tuple(kinds if len(both) else [np.arange(len(owner))])
 
 
 def _before(tracks: Sequence[str]) -> tuple[tuple[int, ...], ...]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from rich import get_console
 from rich.progress import track
 
-from mission_core.camera.snippet import SNIPPET_HOP
 from mission_core.data.takes import TakeSet, camera_take, radar_take
 from mission_core.data.walks import RadarWalk, in_frames, middle, walk_before_camera, walk_before_radar
 from mission_core.errors import ConfigurationError
@@ -125,10 +124,5 @@ class Clips:
         return self._walks[take_id]
 
     def _encoded(self, take_id: str) -> tuple[Float32Array, ...]:
-        take, length = camera_take(self.takes, take_id), self.model.snippet_frames
-        walk = walk_before_camera(take)
-        if walk is None:
-            return ()
-        last = len(walk.crops) - length
-        starts = range(0, last + 1, SNIPPET_HOP) if take.info.route == "laps" else [middle(len(walk.crops), length)]
-        return tuple(self.model.encode_clip(walk.snippet(start)) for start in starts)
+        walk = walk_before_camera(camera_take(self.takes, take_id))
+        return tuple(self.model.encode_clip(walk.snippet(start)) for start in walk.enrolled()) if walk else ()

@@ -184,11 +184,13 @@ class Looked:
         seen: (F, 2, S) float16 as it is, and of its mirror image.
         geometry: (F, 4) [m].
         joints: (F, 32, 3) [m].
+        starts: first frames of the clips to learn from.
     """
 
     seen: NDArray[np.float16]
     geometry: Float32Array
     joints: Float32Array
+    starts: Sequence[int]
 
     def clip(self, start: int, *, mirrored: bool) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Seen (T, S), geometry (T, 4) and joints (T, 32, 3) of the snippet from a frame on."""
@@ -218,7 +220,7 @@ def look(network: PictureNetwork, walks: Sequence[CameraWalk], directory: Path) 
         _read_pictures(network.to(device()), walks, int(ends[-1]), path)
     seen = np.load(path, mmap_mode="r")
     parts = np.split(seen, ends[:-1])
-    return [Looked(part, walk.geometry, walk.joints) for part, walk in zip(parts, walks, strict=True)]
+    return [Looked(part, walk.geometry, walk.joints, walk.starts()) for part, walk in zip(parts, walks, strict=True)]
 
 
 @torch.inference_mode()
@@ -364,8 +366,7 @@ class People:
 
     @staticmethod
     def _look(walk: Looked, mirrored: bool, rng: np.random.Generator) -> tuple[Float32Array, ...]:
-        start = int(rng.integers(len(walk.geometry) - SNIPPET_FRAMES + 1))
-        seen, geometry, joints = walk.clip(start, mirrored=mirrored)
+        seen, geometry, joints = walk.clip(walk.starts[int(rng.integers(len(walk.starts)))], mirrored=mirrored)
         return seen, remeasured(geometry, rng), joints
 
 
@@ -413,7 +414,12 @@ class MatchingTask(Task):
         self._config, self._people = config, people
         self._shape = network.num_frames, network.num_points
         test = protocol(people.validation, *self._shape)
-        self._queries, self._truth, self._owner, self._earlier = test.queries, test.truth, test.owner, test.earlier
+        self._queries, self._truth, self._earlier = test.queries, test.truth, test.earlier
+        self._owner, self._galleries = test.owner, test.galleries
+        looked = [walk for person in people.validation for walk in person.camera]
+        self._clips = [
+            (sight, start) for sight, walk in zip(people.enrolled, looked, strict=True) for start in walk.enrolled()
+        ]
         rng = np.random.default_rng((config.seed, 1))
         with torch.inference_mode():
             objective.prepare(network, people.draw(config, self._shape, rng))
@@ -432,7 +438,7 @@ class MatchingTask(Task):
 
     def calibrate(self) -> None:
         """See Task."""
-        self.network.fit_merging(lambda: self.identify().summary()["mAP"], lambda: -self._calibration().loss)
+        self.network.fit_merging(lambda: -self._calibration().loss)
         found = self._calibration()
         self.network.sharpness.fill_(found.sharpness)
         self.network.unknown_logit.fill_(found.unknown_logit)
@@ -448,26 +454,41 @@ class MatchingTask(Task):
         Args:
             tracks: whether what came before a query in its track counts, if the network merges it.
         """
+        radar, camera = self._heard(tracks), self._enrolled()
+        found = [self._distances(radar, camera, clips) for clips in self._galleries]
+        return Identification(np.concatenate(found), np.tile(self._truth, len(found)))
+
+    def _heard(self, tracks: bool) -> Tensor:
+        """What the radar saw of every query."""
         network, here = self.network, device()
-        enrolled = []
-        for start in range(0, len(self._people.enrolled), CHUNK):
-            walks = self._people.enrolled[start : start + CHUNK]
-            clips = [walk.clip(middle(len(walk.geometry), SNIPPET_FRAMES), mirrored=False)[:2] for walk in walks]
-            seen, geometry = (torch.from_numpy(np.stack(part)).to(here) for part in zip(*clips, strict=True))
-            enrolled.append(network.encode_seen(seen, geometry))
-        owner = torch.from_numpy(self._owner).to(here)
-        entries = network.merge(torch.cat(enrolled), owner, int(self._owner.max()) + 1)
         radar = torch.cat(
             [network.encode_radar(*(part.to(here) for part in clips)) for clips in radar_batches(self._queries, CHUNK)]
         )
-        if tracks and network.merges:
-            windows = [(number, *before) for number, before in enumerate(self._earlier)]
-            track = torch.repeat_interleave(torch.tensor([len(own) for own in windows])).to(here)
-            radar = network.merge_windows(radar[list(itertools.chain(*windows))], track, len(windows))
+        if not (tracks and network.merges):
+            return radar
+        windows = [(number, *before) for number, before in enumerate(self._earlier)]
+        track = torch.repeat_interleave(torch.tensor([len(own) for own in windows])).to(here)
+        return network.merge_windows(radar[list(itertools.chain(*windows))], track, len(windows))
+
+    def _enrolled(self) -> Tensor:
+        """What the camera saw in every enrolled clip."""
+        encoded = []
+        for start in range(0, len(self._clips), CHUNK):
+            clips = [sight.clip(first, mirrored=False)[:2] for sight, first in self._clips[start : start + CHUNK]]
+            seen, geometry = (torch.from_numpy(np.stack(part)).to(device()) for part in zip(*clips, strict=True))
+            encoded.append(self.network.encode_seen(seen, geometry))
+        return torch.cat(encoded)
+
+    def _distances(self, radar: Tensor, camera: Tensor, clips: NDArray[np.int64]) -> Float64Array:
+        """(Q, P) of all queries to everybody, by some of the enrolled clips."""
+        network, owner = self.network, self._owner[clips]
+        people = int(owner.max()) + 1
+        entries = network.merge(camera[torch.from_numpy(clips)], torch.from_numpy(owner).to(device()), people)
         rows = [
             torch.cat([network.distances(queries, chunk) for chunk in entries.split(CHUNK)], dim=1)
             for queries in radar.split(CHUNK)
         ]
         distances = torch.cat(rows).double().cpu().numpy()
-        whose = self._owner if len(entries) == len(self._owner) else np.arange(len(entries))
-        return Identification(np.take_along_axis(distances, best_clips(distances, whose), axis=1), self._truth)
+        return np.take_along_axis(
+            distances, best_clips(distances, np.arange(people) if network.merges else owner), axis=1
+        )

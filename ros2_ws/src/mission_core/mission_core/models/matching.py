@@ -116,13 +116,8 @@ class MatchingNetwork(nn.Module):
         unknown = (self.unknown_logit + math.log(float(people))).expand(person_distances.shape[0], 1)
         return functional.softmax(torch.cat([-self.sharpness * person_distances, unknown], dim=-1), dim=-1)
 
-    def fit_merging(self, of_clips: Callable[[], float], of_windows: Callable[[], float]) -> None:
-        """Fits what merging depends on, if anything, so that scores on validation people are greatest.
-
-        Args:
-            of_clips: score of galleries of several clips.
-            of_windows: score of tracks of several windows.
-        """
+    def fit_merging(self, score: Callable[[], float]) -> None:
+        """Fits what merging depends on, if anything, so that the score on validation people is greatest."""
 
 
 class DualNetwork(MatchingNetwork):

@@ -31,7 +31,7 @@ class MicroDoppler(ManagedNode):
     def __init__(self) -> None:
         super().__init__("micro_doppler")
         self._kind = parameter(self, "kind", "points")
-        self._num_frames = parameter(self, "num_frames", 64)
+        self._num_frames = parameter(self, "num_frames", 128)
         self._profile_name = parameter(self, "profile", "walking_20fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
         self._arrived, self._rate = Rate(), Rate()

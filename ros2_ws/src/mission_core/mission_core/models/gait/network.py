@@ -300,9 +300,9 @@ class GaitNetwork(MatchingNetwork):
             coefficients += [information * scale, -0.5 * precision * scale, 0.5 * constant]
         return torch.stack(coefficients, dim=1).flatten(1)
 
-    def fit_merging(self, of_clips: Callable[[], float], of_windows: Callable[[], float]) -> None:
-        """See MatchingNetwork: how much of their errors clips and windows share."""
-        for share, score in ((self.shared_by_clips, of_clips), (self.shared_by_windows, of_windows)):
+    def fit_merging(self, score: Callable[[], float]) -> None:
+        """See MatchingNetwork: how much of their errors clips and windows share, one after the other."""
+        for share in (self.shared_by_clips, self.shared_by_windows):
             scores = []
             for value in SHARES:
                 share.fill_(value)
