@@ -87,11 +87,18 @@ def laps(people: int = 12, seconds: float = 25.0) -> TakeList:
     for person in range(people):
         radar, camera = (replace(info(person, 0, sensor), route="laps") for sensor in ("radar", "camera"))
         take = radar_take_of(radar, round(10 * seconds))
-        distance = np.arange(len(take.positions)) * SPEED / 10
-        there = 2.0 + WAY - np.abs(distance % (2 * WAY) - WAY)
+        there = _back_and_forth(len(take.positions))
         takes.append(replace(take, positions=np.column_stack((there, take.positions[:, 1:])).astype(np.float32)))
-        takes.append(camera_take_of(camera, 60))
+        seen = camera_take_of(camera, 60)
+        seen.geometry[:, 1] = _back_and_forth(60)
+        takes.append(seen)
     return TakeList(takes)
+
+
+def _back_and_forth(frames: int) -> np.ndarray:
+    """Distance (F,) from the sensor [m]."""
+    distance = np.arange(frames) * SPEED / 10
+    return 2.0 + WAY - np.abs(distance % (2 * WAY) - WAY)
 
 
 @dataclass

@@ -28,12 +28,12 @@ def radar_take(name: str, frames: int, *, person: int = SEED, lost: int | None =
     )
 
 
-def camera_take(name: str, frames: int, *, person: int = SEED) -> CameraTake:
+def camera_take(name: str, frames: int, *, person: int = SEED, route: str = "") -> CameraTake:
     """At 15 Hz; the pictures of frame k are all k."""
     crops = np.arange(frames, dtype=np.uint8)[:, None, None, None] * np.ones((1, 96, 64, 3), np.uint8)
     number = np.arange(frames, dtype=np.float32)
     return CameraTake(
-        info=TakeInfo(name, f"N{person}", name, "camera", person_seed=person, frames=frames),
+        info=TakeInfo(name, f"N{person}", name, "camera", route=route, person_seed=person, frames=frames),
         stamps_ns=np.round(np.arange(frames) / 15 * 1e9).astype(np.int64),
         crops=crops,
         boxes=np.zeros((frames, 4), np.float32),
@@ -122,3 +122,17 @@ def test_a_protocol_asks_with_the_middle_of_walks_and_enrols_the_middle_of_other
 def test_a_population_keeps_off_test_people(settings: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         WalkSetConfig(**settings)
+
+
+def test_who_walks_back_and_forth_makes_a_gallery_of_their_own() -> None:
+    takes = [radar_take("r", 40), camera_take("c", 60), camera_take("l", 90, route="laps")]
+    takes += [radar_take("s", 30, person=SEED + 1), camera_take("d", 45, person=SEED + 1)]
+    (both, one) = read_walks(TakeList(takes))
+    there = 3.0 + 0.12 * np.minimum(np.arange(60), 30)  # walks on for three seconds, then stands
+    both.camera[1].geometry[:, :2] = np.column_stack((np.zeros(60), there))
+    asked = protocol([both, one], 20, MAX_POINTS)
+    assert asked.owner.tolist() == [0, 0, 0, 1]
+    assert [clips.tolist() for clips in asked.galleries] == [[0, 3], [1, 2, 3]]
+    assert [snippet.geometry[0, 1] for snippet in asked.snippets[1:3]] == pytest.approx([3.0, 4.2])
+    assert len(both.camera[0].starts()) == 21
+    assert max(both.camera[1].starts()) < 14

@@ -31,15 +31,17 @@ class Corridor:
     live = False
     fps = 10.0
 
-    def __init__(self, seconds: float = 4.0) -> None:
+    def __init__(self, seconds: float = 4.0, pixels: int = 5) -> None:
+        self.pixels = pixels  # of the way from frame to frame
         self.frames = self._frames(round(seconds * self.fps))
         self.closed = False
 
     def _frames(self, count: int) -> Iterator[CameraFrame]:
         for k in range(count):
-            box = np.array([40 + 3 * k, 60, 40, 120], np.float32)
+            left = 40 + self.pixels * k
+            box = np.array([left, 60, 40, 120], np.float32)
             image = np.zeros((240, 320, 3), np.uint8)
-            image[60:180, 40 + 3 * k : 80 + 3 * k] = (200, 100, 50)
+            image[60:180, left : left + 40] = (200, 100, 50)
             body = Body(1, np.zeros((32, 3), np.float32), np.full(32, 2, np.uint8), box)
             yield CameraFrame(k * 100_000_000, image, CameraModel(320, 240, 200, 200, 160, 120), (body,))
 
@@ -84,6 +86,13 @@ def test_a_walk_becomes_clips(store, model):
         assert (clip.consent_reference, clip.purpose, clip.expires_ns) == ("file 7", "test", expires_ns)
         assert before <= clip.enrolled_ns <= time.time_ns()
         assert store.snippet(clip.clip_id) is None
+
+
+def test_who_does_not_walk_is_not_enrolled_and_told_what_to_do(store, model):
+    with pytest.raises(CameraError, match=r"corridor: in none of 3 clips of 2 s .* at 0.6 m/s .* walk through the pic"):
+        enrol(store, model, "P03", Corridor(pixels=2), MOUNT)
+    assert store.clips() == []
+    assert len(enrol(store, model, "P03", Corridor(pixels=2), None)) == 3  # where they are nobody knows
 
 
 def test_a_source_that_was_given_is_left_open_and_one_that_was_named_is_closed(store, model, monkeypatch):

@@ -123,7 +123,7 @@ class CameraWalk:
         return (self.turns and self._straight(SNIPPET_HOP)) or [middle(len(self.crops), SNIPPET_FRAMES)]
 
     def starts(self) -> Sequence[int]:
-        """First frames of the clips that may be learnt from: any, but of somebody who walks back and forth, as above."""
+        """First frames of clips to learn from: any, but of somebody who walks back and forth, as above."""
         return (self.turns and self._straight(1)) or range(len(self.crops) - SNIPPET_FRAMES + 1)
 
     def _straight(self, hop: int) -> list[int]:

@@ -7,9 +7,10 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
-from mission_core.camera.snippet import snippets_from
+from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_RATE, snippets_from
 from mission_core.camera.source import FrameSource, open_source
-from mission_core.errors import ConfigurationError, GalleryError
+from mission_core.camera.walking import SLOW, walks_on
+from mission_core.errors import CameraError, ConfigurationError, GalleryError
 from mission_core.gallery.store import Clip, SqliteGallery
 from mission_core.types import Float32Array, Mount, Snippet
 
@@ -70,6 +71,8 @@ def enrol(
 ) -> list[Clip]:
     """Adds the clips of one person walking before one camera, all of them or none.
 
+    Clips in which they turn, stand or set off are left out, if the camera's mount is known.
+
     Args:
         store: opened with this model's hash.
         model: encodes the clips.
@@ -88,7 +91,7 @@ def enrol(
 
     Raises:
         ConfigurationError: id, consent, expiry or duration is wrong.
-        CameraError: the source cannot be read or shows no usable walk.
+        CameraError: the source cannot be read, or shows no usable walk.
         GalleryError: the clips cannot be stored.
     """
     check_person_id(person_id)
@@ -101,7 +104,7 @@ def enrol(
         if isinstance(source, str):
             source = open_source(source)
             stack.callback(source.close)
-        snippets = snippets_from(source, mount, duration=duration)
+        snippets = _walking(snippets_from(source, mount, duration=duration), source.describe())
     clips = [
         Clip(
             person_id=person_id,
@@ -116,6 +119,17 @@ def enrol(
     ]
     store.add(clips, snippets if keep_pixels else None)
     return clips
+
+
+def _walking(snippets: list[Snippet], where: str) -> list[Snippet]:
+    walking = [snippet for snippet in snippets if walks_on(snippet.geometry, SNIPPET_RATE)]
+    if not walking:
+        raise CameraError(
+            f"{where}: in none of {len(snippets)} clips of {SNIPPET_FRAMES / SNIPPET_RATE:g} s the person walks "
+            f"straight on, at {SLOW:g} m/s or more and an even pace: let them walk through the picture, and turn at "
+            "its ends only"
+        )
+    return walking
 
 
 def recompute(path: Path | str, model: ClipEncoder) -> int:
