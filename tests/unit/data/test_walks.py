@@ -135,4 +135,4 @@ def test_who_walks_back_and_forth_makes_a_gallery_of_their_own() -> None:
     assert [clips.tolist() for clips in asked.galleries] == [[0, 3], [1, 2, 3]]
     assert [snippet.geometry[0, 1] for snippet in asked.snippets[1:3]] == pytest.approx([3.0, 4.2])
     assert len(both.camera[0].starts()) == 21
-    assert max(both.camera[1].starts()) < 14
+    assert max(both.camera[1].starts()) == 14  # seven tenths of the later half are walked
