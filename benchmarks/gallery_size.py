@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from mission_core.camera.snippet import SNIPPET_FRAMES, resample
-from mission_core.data.shards import DataSet, open_dataset
+from mission_core.data.sets import population
+from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, TakeInfo
-from mission_core.data.walks import middle, protocol, read_walks
+from mission_core.data.walks import WalkSetConfig, cohort, middle, protocol, read_walks, settings
 from mission_core.models.export import write_model
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.learning import MatchingTraining
@@ -49,7 +50,6 @@ SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 TIMED = 15  # queries
 TIMED_PAIRS = 3  # queries that are ranked pair by pair, which takes long
 TAKES_AT_ONCE = 100  # of which what is read is kept in one file
-COHORT, POPULATION = "walkers58_few", "population"
 PRECISION_FLOOR = 1e-6  # its logarithm is modelled
 
 
@@ -61,14 +61,14 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="file to draw the costs into")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    network, name = trained(options.run)
+    network, config = trained(options.run)
     with tempfile.TemporaryDirectory() as directory, torch.inference_mode():
-        model = write_model(network, name, Path(directory), {})
-        queries, truth, cohort = test_people(model, network, options.cache)
-        population = merged(network, *camera_evidence(network, open_dataset(POPULATION), options.cache))
-        features = np.concatenate((cohort, population, drawn(population, SIZES[-1] - len(cohort) - len(population))))
-        print(f"{len(queries)} queries; {len(cohort)} test people, {len(population)} of {POPULATION}, others drawn")
-        faithful(model, queries, truth, features, len(cohort) + len(population))
+        model = write_model(network, config.name, Path(directory), {})
+        queries, truth, tested = test_people(model, network, options.cache)
+        learnt = merged(network, *camera_evidence(network, learnt_from(config.data), options.cache))
+        features = np.concatenate((tested, learnt, drawn(learnt, SIZES[-1] - len(tested) - len(learnt))))
+        print(f"{len(queries)} queries; {len(tested)} test people, {len(learnt)} of the population, others drawn")
+        faithful(model, queries, truth, features, len(tested) + len(learnt))
         costs = [measure(model, queries, features[:people]) for people in track(SIZES, "measuring", transient=True)]
     table(costs)
     if options.plot:
@@ -78,8 +78,8 @@ def main() -> None:
 # --- the gallery ------------------------------------------------------------------------------------------------------
 
 
-def trained(run: Path) -> tuple[GaitNetwork, str]:
-    """The network of a training run, and its name."""
+def trained(run: Path) -> tuple[GaitNetwork, MatchingTraining]:
+    """The network of a training run, and its settings."""
     config, path = load_config(run / "config.yaml"), run / "best.pt"
     if not isinstance(config, MatchingTraining) or config.method != "gait":
         raise SystemExit(f"{run} is no run of a gait network: what others encode is not normal, and none is drawn")
@@ -89,14 +89,14 @@ def trained(run: Path) -> tuple[GaitNetwork, str]:
     restore(network, saved["network"], path)
     if not saved.get("calibrated"):
         print(f"{path} is not calibrated: probabilities mean nothing yet")
-    return network.eval(), config.name
+    return network.eval(), config
 
 
 def test_people(
     model: ReidModel, network: GaitNetwork, cache: Path
 ) -> tuple[torch.Tensor, NDArray[np.int64], Float32Array]:
     """Evidence of the radar's takes (Q, 2, D), whose they are (Q,), and merged evidence (P, 2, D) of the camera's."""
-    made = open_dataset(COHORT)
+    made = cohort(model.frame_rate)
     people = read_walks(made, rate=model.frame_rate)
     index = {person.seed: number for number, person in enumerate(people)}
     test = protocol(people, model.num_frames, model.num_points)
@@ -104,6 +104,13 @@ def test_people(
     evidence, seeds = camera_evidence(network, made, cache)
     known = np.isin(seeds, list(index))
     return queries, test.truth, merged(network, evidence[torch.from_numpy(known)], seeds[known])
+
+
+def learnt_from(config: WalkSetConfig) -> DataSet:
+    """The straight walks of the people of a training."""
+    people = config.train_people + config.validation_people
+    plan = population(settings(config.frame_rate), people, walks=config.walks, first_seed=config.first_seed)
+    return build(*plan, default_root())
 
 
 def camera_evidence(network: GaitNetwork, made: DataSet, cache: Path) -> tuple[torch.Tensor, NDArray[np.int64]]:
