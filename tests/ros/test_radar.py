@@ -143,7 +143,7 @@ def test_radar_that_was_deactivated_goes_on_with_fresh_frames(evm: SimulatedEvm,
         before = len(raw)
         assert change(Transition.TRANSITION_ACTIVATE)
         wait_for(lambda: len(raw) > before + 5, "frames again")
-    period = 0.05
+    period = 0.1
     elapsed = np.diff(stamps(raw)) * 1e-9
     missed = np.diff([message.frame_number for message in raw]) - 1
     assert missed[before - 1] >= 5  # what was sent meanwhile is gone

@@ -26,7 +26,7 @@ def test_info_tells_what_the_bags_gave(made: Path, capsys: pytest.CaptureFixture
     assert "room-track1-0  person P03" in text
     assert main(["dataset", "info", str(made), "--json", "--takes"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["profile"] == "walking_20fps.cfg"
+    assert content["profile"] == "walking_10fps.cfg"
     assert [take["take_id"] for take in content["takes"]] == ["room-track1-0", "room-body7-0"]
     assert content["parameters"]["labels"] == [":body:7=P03", "room:track:1=P03"]
 

@@ -19,11 +19,11 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_profile(parser: argparse.ArgumentParser) -> None:
+def add_profile(parser: argparse.ArgumentParser, default: str) -> None:
     """`--profile`; `profile_path` makes a path of it."""
     parser.add_argument(
         "--profile",
-        default="walking_20fps.cfg",
+        default=default,
         metavar="CFG",
         help="what the radar runs: a file, or a name in config/radar (%(default)s)",
     )

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     bags.add_argument("--namespace", help="of the topics (default: found by their names)")
     bags.add_argument("--whole-frames", action="store_true", help="keep whole pictures beside the crops")
-    add_profile(bags)
+    add_profile(bags, "walking_10fps.cfg")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--motion", type=Path, metavar="DIR", help="joint sequences (.npz, .bvh): one record each; or mocap35's clips"
     )
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw one instant of a walk as both sensors see it")
-    add_profile(parser)
+    add_profile(parser, "walking_20fps.cfg")
     add_workers(parser)
 
 

@@ -31,8 +31,8 @@ class MicroDoppler(ManagedNode):
     def __init__(self) -> None:
         super().__init__("micro_doppler")
         self._kind = parameter(self, "kind", "points")
-        self._num_frames = parameter(self, "num_frames", 128)
-        self._profile_name = parameter(self, "profile", "walking_20fps.cfg")
+        self._num_frames = parameter(self, "num_frames", 64)
+        self._profile_name = parameter(self, "profile", "walking_10fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
         self._arrived, self._rate = Rate(), Rate()
         self._intake = Intake(self)

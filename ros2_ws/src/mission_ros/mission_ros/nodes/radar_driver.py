@@ -31,7 +31,7 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._cli_port = parameter(self, "cli_port", "auto")
         self._data_port = parameter(self, "data_port", "auto")
         self._data_baudrate = parameter(self, "data_baudrate", 921600)
-        self._profile = parameter(self, "profile", "walking_20fps.cfg")
+        self._profile = parameter(self, "profile", "walking_10fps.cfg")
         self._capture_file = parameter(self, "capture_file", "")
         self._capture_rate = parameter(self, "capture_rate", 1.0)
         self._capture_loop = parameter(self, "capture_loop", False)
