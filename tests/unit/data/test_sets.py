@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -170,3 +172,10 @@ def test_comments_do_not_count_as_another_generator(tmp_path: Path) -> None:
             (copy / name).write_text(text.replace(old, new) if name == "sim/gait.py" else text)
         hashes.append(sets.code_hash(copy))
     assert hashes[0] == hashes[1] == sets.code_hash() != hashes[2]
+
+
+def test_every_simulator_that_data_are_made_with_counts_for_the_hash() -> None:
+    found = "import sys, mission_core.data.sets; print(*(name for name in sys.modules if '.sim.' in name))"
+    loaded = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True).stdout.split()
+    assert len(loaded) > 10
+    assert {f"{name.removeprefix('mission_core.').replace('.', '/')}.py" for name in loaded} <= set(sets._MODULES)

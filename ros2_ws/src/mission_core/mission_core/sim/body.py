@@ -364,10 +364,10 @@ def _fitted(
 
 @dataclass(frozen=True, slots=True)
 class _Tape:
-    """Where one girth is read: the faces that may be cut, and the plane."""
+    """Where one girth is read: the edges (E, 2) that may be cut, and the plane."""
 
     name: str
-    faces: Int32Array
+    edges: Int32Array
     point: Float64Array
     normal: Float64Array
 
@@ -385,14 +385,14 @@ def _tape(name: str, faces: Int32Array, chain: _Chain, level: float, weights: Fl
     if chain.segments[0] == Segment.PELVIS:  # the tape at the hips goes round the legs, never round the arms
         share = share + weights[:, [Segment[f"{stem}_{side}"] for stem in _LEG for side in _SIDES]].sum(axis=1)
     inside = (share[faces] > 0.35).all(axis=1)
-    return _Tape(name, faces[inside], chain.joints[piece] + (level - piece) * bone, bone / np.linalg.norm(bone))
+    return _Tape(name, mesh.edges(faces[inside]), chain.joints[piece] + (level - piece) * bone, bone / np.linalg.norm(bone))
 
 
 def _girths(vertices: Float64Array, tapes: Sequence[_Tape]) -> dict[str, float]:
     """What the tapes read [m], by name; means of left and right."""
     read: dict[str, list[float]] = {}
     for tape in tapes:
-        read.setdefault(tape.name, []).append(mesh.girth(vertices, tape.faces, tape.point, tape.normal))
+        read.setdefault(tape.name, []).append(mesh.girth(vertices, tape.edges, tape.point, tape.normal))
     return {name: float(np.mean(values)) for name, values in read.items()}
 
 

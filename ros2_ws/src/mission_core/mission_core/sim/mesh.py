@@ -28,18 +28,24 @@ def vertex_area_vectors(vertices: Float64Array, faces: Int32Array) -> Float64Arr
 
 def volume(vertices: Float64Array, faces: Int32Array) -> float:
     """Volume of a closed mesh [m^3]."""
-    centres = vertices[faces].mean(axis=1)
-    return float((centres * area_vectors(vertices, faces)).sum() / 3)
+    a, b, c = (vertices.T[:, faces[:, k]] for k in range(3))  # (3, F) each: rows are much faster than columns
+    return float(sum(a[i] @ (b[i - 2] * c[i - 1] - b[i - 1] * c[i - 2]) for i in range(3)) / 6)
 
 
-def girth(vertices: Float64Array, faces: Int32Array, point: Float64Array, normal: Float64Array) -> float:
+def edges(faces: Int32Array) -> Int32Array:
+    """Every edge (E, 2) of faces (F, 3), once."""
+    ends = faces, np.roll(faces, -1, axis=1)
+    low, high = np.minimum(*ends).ravel().astype(np.int64), np.maximum(*ends).ravel()
+    count = faces.max(initial=0) + 1
+    return np.stack(np.divmod(np.unique(low * count + high), count), axis=1).astype(np.int32)
+
+
+def girth(vertices: Float64Array, edges: Int32Array, point: Float64Array, normal: Float64Array) -> float:
     """What a tape reads [m] in the plane through `point` across `normal`: the convex hull's perimeter; 0 = no slice."""
-    height = (vertices - point) @ normal
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    low, high = height[edges[:, 0]], height[edges[:, 1]]
-    cut = (low < 0) != (high < 0)
-    share = (low / (low - high + (~cut)))[cut, None]
-    slice_ = vertices[edges[cut, 0]] * (1 - share) + vertices[edges[cut, 1]] * share
+    height = (vertices @ normal)[edges] - point @ normal
+    cut = (height[:, 0] < 0) != (height[:, 1] < 0)
+    (start, end), (low, high) = vertices[edges[cut]].swapaxes(0, 1), height[cut].T
+    slice_ = start + (low / (low - high))[:, None] * (end - start)
     across = np.linalg.svd(normal[None])[2][1:]  # two directions in the plane
     try:
         return float(ConvexHull(slice_ @ across.T).area)  # in two dimensions `area` is the perimeter
@@ -101,8 +107,8 @@ def _cheapest_collapses(
 ) -> NDArray[np.int_]:
     """Pairs (C, 2) of a vertex that goes and its neighbour that stays; no two pairs share a face."""
     count = len(vertices)
-    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
-    pairs = np.concatenate([edges, edges[:, ::-1]])
+    once = edges(faces)
+    pairs = np.concatenate([once, once[:, ::-1]])
     neighbours = coo_matrix((np.ones(len(pairs), np.int32), (pairs[:, 0], pairs[:, 1])), (count, count)).tocsr()
     step = vertices[pairs[:, 1]] - vertices[pairs[:, 0]]
     length = np.linalg.norm(step, axis=1)
