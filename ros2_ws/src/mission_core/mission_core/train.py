@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+BEST = "best.pt"
+"""The best checkpoint of a run; calibrated once the run has ended."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -122,7 +125,7 @@ class Trainer:
         with distributed.first():
             if distributed.rank() == 0:
                 self._calibrate()
-        return self.directory / "best.pt"
+        return self.directory / BEST
 
     def _resume(self) -> None:
         path = self.directory / "last.pt"
@@ -195,7 +198,7 @@ class Trainer:
             self.task.eval()
             with torch.inference_mode():
                 score, figures = self.task.validate()
-            better, best = score > self.best, self.directory / "best.pt"
+            better, best = score > self.best, self.directory / BEST
             if better:  # saved first: interrupted here, the step is done again and saves the same
                 _save({**self._origin(), "network": self.task.network.state_dict(), "validation": figures}, best)
             self.best, self.stale = max(score, self.best), 0 if better else self.stale + 1
@@ -224,7 +227,7 @@ class Trainer:
 
     def _calibrate(self) -> None:
         """Calibrates the best weights."""
-        path = self.directory / "best.pt"
+        path = self.directory / BEST
         saved: dict[str, Any] = torch.load(path, map_location=device(), weights_only=True)
         restore(self.task.network, saved["network"], path)
         self.task.eval()

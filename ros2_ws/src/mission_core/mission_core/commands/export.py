@@ -1,4 +1,7 @@
-"""`mission export RUN OUTPUT`: turns a training result into a model that the nodes load, and tests it."""
+"""`mission export RUN OUTPUT`: turns a training result into a model that the nodes load, and tests it.
+
+Of a network that reads pictures it makes one that trainings with the same settings take instead of learning it again.
+"""
 
 import argparse
 from pathlib import Path
@@ -16,7 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from mission_core.models.export import export
+    from mission_core.models.pictures.training import PictureTraining, ship
+    from mission_core.models.training import load_config
 
+    if isinstance(load_config(arguments.run / "config.yaml"), PictureTraining):
+        card = ship(arguments.run, arguments.output)
+        figures = ", ".join(f"{name} {value:g}" for name, value in card["validation"].items())
+        print(f"{arguments.output}: {card['parameters']} parameters, sha256 {card['sha256'][:12]}; {figures}")
+        return 0
     model = export(arguments.run, arguments.output, workers=arguments.workers)
     test = model.card["test"]
     print(

@@ -1,5 +1,6 @@
 """Model directories and their cards, without loading any model: torch takes seconds to import."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,3 +47,32 @@ def model_sha256(directory: Path) -> str:
         ModelError: there is no card.
     """
     return str(read_card(directory)["sha256"])
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_card(directory: Path, card: Mapping[str, Any]) -> None:
+    """Writes the card of a model."""
+    text = yaml.safe_dump(dict(card), sort_keys=False, width=110, allow_unicode=True)
+    (directory / CARD).write_text(text)
+
+
+def require_weights(directory: Path, card: Mapping[str, Any]) -> Path:
+    """The file of a model's weights, after checking that it is what the card describes.
+
+    Raises:
+        ModelError: it is missing, or another.
+    """
+    path, expected = directory / WEIGHTS, str(card["sha256"])
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: restore it, or make it with `mission export`")
+    found = sha256_of(path)
+    if found != expected:
+        raise ModelError(
+            f"{path} has SHA-256 {found[:12]}..., its card says {expected[:12]}...: the file was altered or only half "
+            "copied; restore it or export the model again"
+        )
+    return path

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from mission_core import __version__
 from mission_core.camera.snippet import SNIPPET_FRAMES
@@ -22,10 +21,10 @@ from mission_core.evaluation.identification import (
     score_queries,
     shuffle_between_people,
 )
-from mission_core.models.card import CARD, WEIGHTS
+from mission_core.models.card import WEIGHTS, sha256_of, write_card
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.matching import MatchingNetwork
-from mission_core.models.reid.model import KIND, ReidModel, sha256_of
+from mission_core.models.reid.model import KIND, ReidModel
 from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.training import load_config, network_of
 from mission_core.paths import share_directory
@@ -58,7 +57,7 @@ def export(run: Path, output: Path, *, workers: int = 1) -> ReidModel:
         ModelError: the run has no calibrated result, or the exported network differs from the trained one.
     """
     model = write_run(run, output)
-    _write(output / CARD, {**model.card, "test": cohort_figures(model, workers)})
+    write_card(output, {**model.card, "test": cohort_figures(model, workers)})
     return ReidModel.load(output)
 
 
@@ -93,7 +92,7 @@ def write_model(network: MatchingNetwork, name: str, output: Path, details: Mapp
     _check_parity(network, scripted)
     output.mkdir(parents=True, exist_ok=True)
     torch.jit.save(scripted, str(output / WEIGHTS))
-    _write(output / CARD, {**_card(name, network, sha256_of(output / WEIGHTS)), **details})
+    write_card(output, {**_card(name, network, sha256_of(output / WEIGHTS)), **details})
     return ReidModel.load(output)
 
 
@@ -200,7 +199,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-def _write(path: Path, card: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(card, sort_keys=False, width=110, allow_unicode=True))

@@ -80,15 +80,19 @@ def load_config(path: Path) -> Training:
 def train(config: Training, directory: Path, workers: int = 1) -> Path:
     """Trains into a directory, or goes on with what is there; returns the path of the best checkpoint.
 
-    The picture network of a method is trained first, beside the directory, unless that is done.
+    The picture network of a method is trained first, beside the directory, unless that is done, or one of the same
+    settings comes with mission.
     """
     if isinstance(config, PictureTraining):
         return pictures.train(config, directory, workers)
     claim(config, directory)
     below = directory.parent / config.pictures.name
+    claim(config.pictures, below)
+    with distributed.first():
+        if distributed.rank() == 0 and not pictures.begun(below):
+            pictures.adopt(config.pictures, below)
     if not pictures.is_trained(below):
         pictures.train(config.pictures, below, workers)
-    claim(config.pictures, below)
     seeing = pictures.load_pictures(config.pictures, below)
     with distributed.first():  # makes what is missing
         people = People(config, seeing, below, workers)

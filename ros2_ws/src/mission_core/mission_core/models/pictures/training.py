@@ -1,5 +1,7 @@
 """Training of the picture network: joints, outline and silhouette of single pictures of simulated walkers."""
 
+import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from mission_core import distributed
 from mission_core.data.walks import CameraWalk, PersonWalks, WalkSetConfig, load_people, recoloured
 from mission_core.errors import ConfigurationError, ModelError
 from mission_core.losses import POSE_JOINTS
+from mission_core.models.card import CARD, WEIGHTS, model_directory, read_card, require_weights, sha256_of, write_card
 from mission_core.models.pictures.configuration import PictureConfig
 from mission_core.models.pictures.network import (
     BEFORE_MAP,
@@ -23,9 +26,12 @@ from mission_core.models.pictures.network import (
     outline,
     silhouette,
 )
-from mission_core.train import Schedule, Task, Trainer, claim, device, restore
+from mission_core.train import BEST, Schedule, Task, Trainer, claim, device, from_mapping, restore
 from mission_core.types import NUM_JOINTS, Float32Array, ImageArray
 
+log = logging.getLogger(__name__)
+
+KIND = "pictures"
 MINOR = 0.3  # weight of the joints that carry no gait
 OUTLINE_WEIGHT = 2.0  # of the outline's error [share of the crop's width] against the joints' [m]
 SILHOUETTE_WEIGHT = 0.1  # of the silhouette's cross-entropy [nat]
@@ -65,8 +71,13 @@ def train(config: PictureTraining, directory: Path, workers: int = 1) -> Path:
 
 def is_trained(directory: Path) -> bool:
     """Whether a run in that directory came to its end."""
-    path = directory / "best.pt"
+    path = directory / BEST
     return path.is_file() and bool(torch.load(path, map_location="cpu", weights_only=True).get("calibrated"))
+
+
+def begun(directory: Path) -> bool:
+    """Whether a run in that directory has learnt anything yet."""
+    return (directory / BEST).is_file() or (directory / "last.pt").is_file()
 
 
 def load_pictures(config: PictureTraining, directory: Path) -> PictureNetwork:
@@ -75,13 +86,59 @@ def load_pictures(config: PictureTraining, directory: Path) -> PictureNetwork:
     Raises:
         ModelError: the run did not end.
     """
-    path = directory / "best.pt"
+    path = directory / BEST
     if not is_trained(directory):
         raise ModelError(f"{path} is not of a training that ended: run `mission train` for it")
     saved = torch.load(path, map_location="cpu", weights_only=True)
     network = PictureNetwork(replace(config.network, weights=""))
     restore(network, saved["network"], path)
     return network.requires_grad_(False).eval()
+
+
+def ship(run: Path, output: Path) -> Mapping[str, Any]:
+    """Puts the network of a run into a model directory, where `adopt` finds it; returns its card.
+
+    Raises:
+        ModelError: the run did not end.
+    """
+    if not is_trained(run):
+        raise ModelError(f"{run / BEST} is not of a training that ended: run `mission train` for it")
+    output.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / BEST, output / WEIGHTS)
+    saved: dict[str, Any] = torch.load(output / WEIGHTS, map_location="cpu", weights_only=True)
+    card = {
+        "name": saved["config"]["name"],
+        "kind": KIND,
+        "sha256": sha256_of(output / WEIGHTS),
+        "parameters": sum(values.numel() for values in saved["network"].values()),
+        "input": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",
+        "made_by": [f"mission train config/train/{saved['config']['name']}.yaml", f"mission export {run} {output}"],
+        "license": "Apache-2.0",
+        "limits": "Has seen pictures of the simulator of this repository only, see docs/twin.md.",
+        "training": {**saved["config"], "best_step": saved["step"]},
+        "provenance": saved["provenance"],
+        "validation": saved["validation"],
+    }
+    write_card(output, card)
+    return card
+
+
+def adopt(config: PictureTraining, directory: Path) -> None:
+    """Makes the network of that name that comes with mission the result of a run, if it is of the same settings.
+
+    Raises:
+        ModelError: its files are damaged.
+    """
+    shipped = model_directory(config.name)
+    if not (shipped / CARD).is_file():
+        return
+    card = read_card(shipped)
+    settings = {key: value for key, value in card["training"].items() if key != "best_step"}
+    if card["kind"] == KIND and from_mapping(PictureTraining, settings, str(shipped / CARD)) == config:
+        partial = directory / f"{BEST}.partial"
+        shutil.copyfile(require_weights(shipped, card), partial)
+        partial.replace(directory / BEST)
+        log.info("%s comes with mission, trained", config.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

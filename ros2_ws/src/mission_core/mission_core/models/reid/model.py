@@ -1,6 +1,5 @@
 """A deployed re-identification model: TorchScript weights and the card that describes them."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from mission_core.errors import ModelError
-from mission_core.models.card import WEIGHTS, read_card
+from mission_core.models.card import read_card, require_weights
 from mission_core.models.reid.processing import RadarClip
 from mission_core.types import Float32Array, Float64Array, Snippet
 
 KIND = "reid"
 CHUNK = 64
 """Enrolled clips fused at once: bounds the memory, and stays in the cache."""
-
-
-def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def best_clips(distances: Float64Array, owner: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,10 +71,9 @@ class ReidModel:
             ModelError: a file is missing, the weights are not those the card describes, or it is another kind of model.
         """
         directory = Path(directory)
-        card, weights_path = read_card(directory), directory / WEIGHTS
-        if not weights_path.is_file():
-            raise ModelError(f"{weights_path} does not exist: restore it, or make it with `mission export`")
-        kind, expected = card["kind"], card["sha256"]
+        card = read_card(directory)
+        if card["kind"] != KIND:
+            raise ModelError(f"{directory} holds a model of kind '{card['kind']}', expected '{KIND}'")
         try:
             reads = card["input"]
             num_frames, num_points = int(reads["num_frames"]), int(reads["num_points"])
@@ -92,14 +85,7 @@ class ReidModel:
             raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
         if not frame_rate > 0:
             raise ModelError(f"the card in {directory} says {frame_rate:g} frames a second, expected more than 0")
-        if kind != KIND:
-            raise ModelError(f"{directory} holds a model of kind '{kind}', expected '{KIND}'")
-        found = sha256_of(weights_path)
-        if found != expected:
-            raise ModelError(
-                f"{weights_path} has SHA-256 {found[:12]}..., its card says {str(expected)[:12]}...: the file was "
-                "altered or only half copied; restore it or export the model again"
-            )
+        weights_path = require_weights(directory, card)
         try:
             network = torch.jit.load(str(weights_path), map_location="cpu").eval()
         except RuntimeError as error:
@@ -107,7 +93,7 @@ class ReidModel:
             raise ModelError(f"{weights_path} cannot be loaded as TorchScript: {reason}") from error
         return cls(
             name=str(card["name"]),
-            sha256=found,
+            sha256=str(card["sha256"]),
             num_frames=num_frames,
             snippet_frames=snippet_frames,
             num_points=num_points,
