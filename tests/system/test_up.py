@@ -161,8 +161,10 @@ def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listen
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("delay", [0.0, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize(
+    ("delay", "number"),
+    [(0.0, signal.SIGINT), (0.0, signal.SIGTERM), (0.5, signal.SIGINT), (1.0, signal.SIGTERM), (3.0, signal.SIGINT)],
+)
 def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, home: Path) -> None:
     up = Up(home)
     wait_for(lambda: len(up.nodes()) == 8, "nodes", START)

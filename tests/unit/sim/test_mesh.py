@@ -15,7 +15,7 @@ def _box(*sides: float) -> tuple[Float64Array, Int32Array]:
 def test_volume_of_a_box_wherever_it_stands() -> None:
     vertices, faces = _box(1.0, 2.0, 3.0)
     assert mesh.volume(vertices, faces) == pytest.approx(6.0)
-    assert mesh.volume(vertices + (4.0, -5.0, 6.0), faces) == pytest.approx(6.0)
+    assert mesh.volume(vertices + np.array([4.0, -5.0, 6.0]), faces) == pytest.approx(6.0)
 
 
 def test_every_edge_counts_once() -> None:

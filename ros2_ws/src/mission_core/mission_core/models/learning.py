@@ -437,16 +437,17 @@ class MatchingTask(Task):
         return figures["mAP"], {**figures, **self.objective.measure(self.network, pairs)}
 
     def calibrate(self) -> None:
-        """See Task."""
-        self.network.fit_merging(lambda: -self._calibration().loss)
-        found = self._calibration()
+        """See Task: probabilities after every window of every track, as the node tells them."""
+        radar, camera = self._encoded()
+
+        def fitted() -> Calibration:
+            result = self._ranked(self._tracked(radar), camera)
+            return fit_calibration(result.distances, result.truth)
+
+        self.network.fit_merging(lambda: -fitted().loss)
+        found = fitted()
         self.network.sharpness.fill_(found.sharpness)
         self.network.unknown_logit.fill_(found.unknown_logit)
-
-    def _calibration(self) -> Calibration:
-        """Of probabilities after every window of every track, as the node tells them."""
-        result = self.identify(tracks=True)
-        return fit_calibration(result.distances, result.truth)
 
     def identify(self, *, tracks: bool = False) -> Identification:
         """Ranks the validation people under the honest protocol of `mission_core.evaluation`.
@@ -454,30 +455,34 @@ class MatchingTask(Task):
         Args:
             tracks: whether what came before a query in its track counts, if the network merges it.
         """
-        radar, camera = self._heard(tracks), self._enrolled()
-        found = [self._distances(radar, camera, clips) for clips in self._galleries]
-        return Identification(np.concatenate(found), np.tile(self._truth, len(found)))
+        radar, camera = self._encoded()
+        return self._ranked(self._tracked(radar) if tracks else radar, camera)
 
-    def _heard(self, tracks: bool) -> Tensor:
-        """What the radar saw of every query."""
+    def _encoded(self) -> tuple[Tensor, Tensor]:
+        """What the radar saw of every query, and the camera in every enrolled clip."""
         network, here = self.network, device()
-        radar = torch.cat(
-            [network.encode_radar(*(part.to(here) for part in clips)) for clips in radar_batches(self._queries, CHUNK)]
-        )
-        if not (tracks and network.merges):
-            return radar
-        windows = [(number, *before) for number, before in enumerate(self._earlier)]
-        track = torch.repeat_interleave(torch.tensor([len(own) for own in windows])).to(here)
-        return network.merge_windows(radar[list(itertools.chain(*windows))], track, len(windows))
-
-    def _enrolled(self) -> Tensor:
-        """What the camera saw in every enrolled clip."""
-        encoded = []
+        radar = [
+            network.encode_radar(*(part.to(here) for part in clips)) for clips in radar_batches(self._queries, CHUNK)
+        ]
+        camera = []
         for start in range(0, len(self._clips), CHUNK):
             clips = [sight.clip(first, mirrored=False)[:2] for sight, first in self._clips[start : start + CHUNK]]
-            seen, geometry = (torch.from_numpy(np.stack(part)).to(device()) for part in zip(*clips, strict=True))
-            encoded.append(self.network.encode_seen(seen, geometry))
-        return torch.cat(encoded)
+            seen, geometry = (torch.from_numpy(np.stack(part)).to(here) for part in zip(*clips, strict=True))
+            camera.append(network.encode_seen(seen, geometry))
+        return torch.cat(radar), torch.cat(camera)
+
+    def _tracked(self, radar: Tensor) -> Tensor:
+        """Of every query what its track has said until then."""
+        if not self.network.merges:
+            return radar
+        windows = [(number, *before) for number, before in enumerate(self._earlier)]
+        track = torch.repeat_interleave(torch.tensor([len(own) for own in windows])).to(radar.device)
+        return self.network.merge_windows(radar[list(itertools.chain(*windows))], track, len(windows))
+
+    def _ranked(self, radar: Tensor, camera: Tensor) -> Identification:
+        """Everybody by every query, in each of the galleries."""
+        found = [self._distances(radar, camera, clips) for clips in self._galleries]
+        return Identification(np.concatenate(found), np.tile(self._truth, len(found)))
 
     def _distances(self, radar: Tensor, camera: Tensor, clips: NDArray[np.int64]) -> Float64Array:
         """(Q, P) of all queries to everybody, by some of the enrolled clips."""
