@@ -13,11 +13,8 @@ setup: ## make .venv ready; does nothing when it is
 run: setup ## a simulated room with three people, recognised from a gallery of ten
 	@.venv/bin/mission up --radar sim --camera sim $(RUN_FOR)
 
-test: setup ## every test: those that compute side by side, those with real nodes and a real clock one by one
-	@status=0; \
-	.venv/bin/python -m pytest tests/unit -n 2 --dist loadgroup || status=1; \
-	.venv/bin/python -m pytest tests/ros tests/system || status=1; \
-	exit $$status
+test: setup ## every test
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
 
 lint: setup ## style and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -31,10 +31,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from mission_core.camera.snippet import SNIPPET_FRAMES, resample
-from mission_core.data.sets import population
 from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, TakeInfo
-from mission_core.data.walks import WalkSetConfig, cohort, middle, protocol, read_walks, settings
+from mission_core.data.walks import cohort, middle, plans, protocol, read_walks
 from mission_core.models.export import write_model
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.learning import MatchingTraining
@@ -65,7 +64,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, torch.inference_mode():
         model = write_model(network, config.name, Path(directory), {})
         queries, truth, tested = test_people(model, network, options.cache)
-        learnt = merged(network, *camera_evidence(network, learnt_from(config.data), options.cache))
+        straight = build(*plans(config.data)[0], default_root())
+        learnt = merged(network, *camera_evidence(network, straight, options.cache))
         features = np.concatenate((tested, learnt, drawn(learnt, SIZES[-1] - len(tested) - len(learnt))))
         print(f"{len(queries)} queries; {len(tested)} test people, {len(learnt)} of the population, others drawn")
         faithful(model, queries, truth, features, len(tested) + len(learnt))
@@ -104,13 +104,6 @@ def test_people(
     evidence, seeds = camera_evidence(network, made, cache)
     known = np.isin(seeds, list(index))
     return queries, test.truth, merged(network, evidence[torch.from_numpy(known)], seeds[known])
-
-
-def learnt_from(config: WalkSetConfig) -> DataSet:
-    """The straight walks of the people of a training."""
-    people = config.train_people + config.validation_people
-    plan = population(settings(config.frame_rate), people, walks=config.walks, first_seed=config.first_seed)
-    return build(*plan, default_root())
 
 
 def camera_evidence(network: GaitNetwork, made: DataSet, cache: Path) -> tuple[torch.Tensor, NDArray[np.int64]]:

@@ -18,17 +18,6 @@ DEFINITIONS = Path(__file__).resolve().parents[2] / "ros2_ws" / "src" / "mission
 START_NS = 1_700_000_000_000_000_000
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps together, where several processes share the tests, what shares what takes long to make.
-
-    These are the tests of a file, and of all files those for which strangers are simulated.
-    """
-    for item in items:
-        simulated = "strangers" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("strangers" if simulated else item.path.name))
-
-
 class RecordedRoom:
     """A recording of two people walking for three seconds, written without ROS message by message.
 

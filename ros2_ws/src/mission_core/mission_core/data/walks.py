@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mission_core.camera.snippet import SNIPPET_FRAMES, SNIPPET_HOP, SNIPPET_RATE, resample
 from mission_core.camera.walking import walks_on
-from mission_core.data.sets import Settings, crowd, laps, population, walkers58
+from mission_core.data.sets import Plan, Settings, crowd, laps, population, walkers58
 from mission_core.data.shards import DataSet, build, default_root
 from mission_core.data.takes import CameraTake, RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
@@ -167,13 +167,16 @@ def load_people(
         workers: processes that simulate.
         rate: at which walks before the radar are read [Hz].
     """
-    total, given = config.train_people + config.validation_people, settings(config.frame_rate)
-    plans = [population(given, total, walks=config.walks, first_seed=config.first_seed)]
-    if config.laps:
-        plans.append(laps(given, total, first_seed=config.first_seed))
-    people = read_walks(*(build(*plan, default_root(), workers=workers) for plan in plans), rate=rate)
+    people = read_walks(*(build(*plan, default_root(), workers=workers) for plan in plans(config)), rate=rate)
     boundary = config.first_seed + config.train_people
     return [p for p in people if p.seed < boundary], [p for p in people if p.seed >= boundary]
+
+
+def plans(config: WalkSetConfig) -> list[Plan]:
+    """The data sets of a population: its straight walks, and where it has them those back and forth."""
+    total, given = config.train_people + config.validation_people, settings(config.frame_rate)
+    straight = population(given, total, walks=config.walks, first_seed=config.first_seed)
+    return [straight, laps(given, total, first_seed=config.first_seed)] if config.laps else [straight]
 
 
 def load_crowd(people: int, workers: int = 1, *, rate: float = SNIPPET_RATE) -> list[tuple[int, RadarWalk]]:
