@@ -6,6 +6,7 @@ hide them, at several instants within the exposure and with several samples per 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -120,7 +121,8 @@ class Renderer:
         self._noise = _noise(camera, rng)
         self._seed = seed
         self._models: WeakKeyDictionary[Dressed, Model] = WeakKeyDictionary()
-        self._floor, self._empty, self._covers = self._draw_scene()
+        self._floor = _floor_places(camera, mount)
+        self._empty, self._covers = self._draw_scene()
 
     def shoot(self, figures: Sequence[Figure], number: int, region: Region | None = None) -> Shot:
         """Frame `number` with these figures in it.
@@ -165,8 +167,8 @@ class Renderer:
 
     # --- the scene ---
 
-    def _draw_scene(self) -> tuple[Float32Array, ImageArray, list[_Cover]]:
-        """Where each pixel's ray meets the floor, the picture of the empty scene, and what people can be behind."""
+    def _draw_scene(self) -> tuple[ImageArray, list[_Cover]]:
+        """The picture of the empty scene, and what people can be behind."""
         whole = (0, 0, self.camera.width, self.camera.height)
         models, covers = [], []
         for piece in self.scene.pieces:
@@ -182,7 +184,7 @@ class Renderer:
                 covers.append(self._cover(body.vertices[0], dressed.faces))
         samples = draw(models, self.camera, whole, 2)
         empty = cv2.resize(samples[..., :3], (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
-        return self._floor_places(), np.ascontiguousarray(empty), covers
+        return np.ascontiguousarray(empty), covers
 
     def _cover(self, vertices: Float32Array, faces: Int32Array) -> _Cover:
         return _Cover(vertices, faces, _bounds(vertices, self.camera), float(vertices[:, 0].min()))
@@ -196,16 +198,6 @@ class Renderer:
         model = Model(piece.faces, piece.uv, piece.texture, flat=True)
         model.place(vertices, _opaque(light * self._gain, 255))
         return model, vertices
-
-    def _floor_places(self) -> Float32Array:
-        """(H, W, 2) x, y of the floor in each pixel [m]; NaN above the horizon."""
-        v, u = np.mgrid[0.5 : self.camera.height, 0.5 : self.camera.width].astype(np.float32)
-        rays = np.stack(
-            ((u - self.camera.cx) / self.camera.fx, (v - self.camera.cy) / self.camera.fy, np.ones_like(u)), axis=-1
-        )
-        rays = sensor_to_room(optical_to_rep103(rays), self.mount) - np.array((0.0, 0.0, self.mount.height), np.float32)
-        down = np.where(rays[..., 2] < -1e-3, -self.mount.height / rays[..., 2], np.nan)
-        return (rays[..., :2] * down[..., None]).astype(np.float32)
 
     # --- people ---
 
@@ -330,6 +322,16 @@ def _opaque(light: Float32Array, alpha: int) -> ImageArray:
     colours[:, :3] = np.clip(light * 255, 0, 255)
     colours[:, 3] = alpha
     return colours
+
+
+@lru_cache(maxsize=1)
+def _floor_places(camera: CameraModel, mount: Mount) -> Float32Array:
+    """Where the ray of each pixel meets the floor: (H, W, 2) x, y [m]; NaN above the horizon."""
+    v, u = np.mgrid[0.5 : camera.height, 0.5 : camera.width].astype(np.float32)
+    rays = np.stack(((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)), axis=-1)
+    rays = sensor_to_room(optical_to_rep103(rays), mount) - np.array((0.0, 0.0, mount.height), np.float32)
+    down = np.where(rays[..., 2] < -1e-3, -mount.height / rays[..., 2], np.nan)
+    return (rays[..., :2] * down[..., None]).astype(np.float32)
 
 
 def _blob(places: Float32Array, centre: Float64Array, deviation: float) -> Float32Array:

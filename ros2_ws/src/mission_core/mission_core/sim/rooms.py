@@ -32,6 +32,7 @@ LANES = (1.1, 1.5)  # between people who walk side by side [m]
 CROSSING = (40.0, 90.0)  # between the routes of people who cross [deg]
 HEAD_START = (1.0, 1.6)  # of the one who is first where two routes cross [s]
 SHORTEST_LAP = 0.6  # of the longest
+_PLACE = 0xE4  # seed of the place where people are enrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +167,17 @@ def live_room(sensor: Sensor, person_ids: Sequence[str], seed: int, scene: Scene
 
 
 def enrolment(person_id: str, take: int, scene: Scene = "hall") -> Scenario:
-    """One person of the cohort walks back and forth before the camera, 0-60 degrees off its axis, without end."""
+    """One person of the cohort walks back and forth before the camera, 0-60 degrees off its axis, without end.
+
+    All are enrolled in the same place, whatever they wear and wherever they walk in it.
+    """
     who = person(person_id)
     rng = np.random.default_rng((0xE401, who.seed, take))
     area = AREAS["camera"]
     heading = math.radians(rng.uniform(0.0, ANGLES[-1])) * _sign(rng)
     ends = _ends(heading, 0.0, area.lap[0], (area.lap[1], 0.0))
-    return _scenario("camera", scene, "endless", [who], [back_and_forth(*ends)], [rng.uniform(0.0, 30.0)], rng)
+    path = back_and_forth(*ends)
+    return replace(_scenario("camera", scene, "endless", [who], [path], [rng.uniform(0.0, 30.0)], rng), seed=_PLACE)
 
 
 # --- lines over the floor --------------------------------------------------------------------------------------------

@@ -104,6 +104,12 @@ def _room(scene: Scene, number: int, bystanders: int) -> Room:
     return Room(scene, number, bystanders)
 
 
+@lru_cache(maxsize=1)
+def _renderer(camera: CameraModel, mount: Mount, scene: Scene, seed: int, bystanders: int) -> Renderer:
+    """The camera of a place; kept, for people are enrolled one after the other in one."""
+    return Renderer(camera, mount, _room(scene, seed % ROOMS, bystanders), seed)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
     """One person in one picture.
@@ -145,8 +151,8 @@ class CameraView:
         self, scenario: Scenario, camera: CameraModel = CAMERA, mount: Mount = CAMERA_MOUNT, fps: float = 15.0
     ) -> None:
         self.scenario, self.camera, self.mount, self.fps = scenario, camera, mount, fps
-        room = _room(scenario.scene, scenario.seed % ROOMS, BYSTANDERS if scenario.motions else 0)
-        self._renderer = Renderer(camera, mount, room, scenario.seed)
+        bystanders = BYSTANDERS if scenario.motions else 0
+        self._renderer = _renderer(camera, mount, scenario.scene, scenario.seed, bystanders)
         self._dressed = [
             Dressed(body_of(motion.person), sample_look(seed))
             for motion, seed in zip(scenario.motions, scenario.seeds, strict=True)
