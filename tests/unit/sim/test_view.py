@@ -145,3 +145,13 @@ def test_the_radar_sees_people_where_they_are() -> None:
     points = radar.observe(t).points
     assert len(points) > 3
     assert np.abs(np.median(points[:, 0]) - truth[0, 0]) < 0.4
+
+
+def test_people_are_enrolled_one_after_the_other_in_one_place() -> None:
+    first, other = (CameraView(rooms.enrolment(person, 1)) for person in ("P00", "P04"))
+    assert first._renderer is other._renderer
+    nobody = replace(rooms.enrolment("P00", 1), motions=(), seeds=(), angles_deg=())
+    assert CameraView(nobody)._renderer is not first._renderer  # without bystanders
+    alone = first.frame(2.0, 0).image
+    other.frame(2.0, 0)
+    np.testing.assert_array_equal(first.frame(2.0, 0).image, alone)

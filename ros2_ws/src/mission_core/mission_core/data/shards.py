@@ -182,7 +182,7 @@ def _pool(workers: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - strangers:
-            process.kill()  # whoever started the command may have had it ignore SIGTERM, and its workers with it
+            process.terminate()
         raise
     pool.shutdown()
 
