@@ -50,7 +50,7 @@ def other(tmp_path: Path) -> Path:
 
 
 def test_a_network_that_comes_with_mission_is_not_learnt_again(run: Path, shipped: Path, other: Path) -> None:
-    card = ship(run, shipped)
+    card = ship(CONFIG, run, shipped)
     assert card == read_card(shipped)
     assert (card["validation"], card["training"]["best_step"]) == ({"joint_error_m": 0.03}, 3)
     assert not begun(other)
@@ -64,7 +64,7 @@ def test_a_network_that_comes_with_mission_is_not_learnt_again(run: Path, shippe
 
 def test_one_of_other_settings_or_another_kind_is_left_alone(run: Path, shipped: Path, other: Path) -> None:
     adopt(CONFIG, other)  # there is none
-    ship(run, shipped)
+    ship(CONFIG, run, shipped)
     adopt(replace(CONFIG, seed=1), other)
     adopt(replace(CONFIG, name="another"), other)
     assert not begun(other)
@@ -75,7 +75,7 @@ def test_one_of_other_settings_or_another_kind_is_left_alone(run: Path, shipped:
 
 
 def test_a_damaged_one_is_refused(run: Path, shipped: Path, other: Path) -> None:
-    ship(run, shipped)
+    ship(CONFIG, run, shipped)
     (shipped / WEIGHTS).write_bytes((shipped / WEIGHTS).read_bytes()[:-1])
     with pytest.raises(ModelError, match=r"model\.pt has SHA-256 .* its card says"):
         adopt(CONFIG, other)
@@ -89,12 +89,12 @@ def test_a_run_that_did_not_end_is_not_shipped(run: Path, shipped: Path) -> None
     saved = torch.load(run / BEST, weights_only=True)
     torch.save({**saved, "calibrated": False}, run / BEST)
     with pytest.raises(ModelError, match="not of a training that ended"):
-        ship(run, shipped)
+        ship(CONFIG, run, shipped)
     assert not shipped.exists()
 
 
 def test_it_is_no_model_for_the_nodes(run: Path, shipped: Path) -> None:
-    ship(run, shipped)
+    ship(CONFIG, run, shipped)
     with pytest.raises(ModelError, match="kind 'pictures', expected 'reid'"):
         ReidModel.load(shipped)
 

@@ -22,8 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     from mission_core.models.pictures.training import PictureTraining, ship
     from mission_core.models.training import load_config
 
-    if isinstance(load_config(arguments.run / "config.yaml"), PictureTraining):
-        card = ship(arguments.run, arguments.output)
+    config = load_config(arguments.run / "config.yaml")
+    if isinstance(config, PictureTraining):
+        card = ship(config, arguments.run, arguments.output)
         figures = ", ".join(f"{name} {value:g}" for name, value in card["validation"].items())
         print(f"{arguments.output}: {card['parameters']} parameters, sha256 {card['sha256'][:12]}; {figures}")
         return 0

@@ -59,20 +59,9 @@ CAPTURED = "made of recorded motion: the terms of the recordings hold for it"
 _SINGLE, _PAIR, _PAIRING, _MOCAP, _ACTIVITY, _MOTION, _LAPS = range(7)
 
 _SIMULATOR = (
-    *("activity", "antennas", "body", "bvh", "cohort", "fmcw", "gait", "habits", "look", "mesh", "path", "posture"),
-    *(
-        "raster",
-        "receiver",
-        "render",
-        "rooms",
-        "scatter",
-        "scene",
-        "sequence",
-        "shapes",
-        "skeletons",
-        "tracker",
-        "view",
-    ),
+    *("activity", "antennas", "body", "bvh", "cohort", "fmcw", "gait", "habits", "look", "mesh", "path"),
+    *("posture", "raster", "receiver", "render", "rooms", "scatter", "scene", "sequence", "shapes"),
+    *("skeletons", "tracker", "view"),
 )
 _MODULES = (
     *(f"sim/{name}.py" for name in _SIMULATOR),

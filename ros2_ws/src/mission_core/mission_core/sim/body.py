@@ -384,10 +384,8 @@ def _tape(name: str, faces: Int32Array, chain: _Chain, level: float, weights: Fl
     share = weights[:, list(chain.segments)].sum(axis=1)
     if chain.segments[0] == Segment.PELVIS:  # the tape at the hips goes round the legs, never round the arms
         share = share + weights[:, [Segment[f"{stem}_{side}"] for stem in _LEG for side in _SIDES]].sum(axis=1)
-    inside = (share[faces] > 0.35).all(axis=1)
-    return _Tape(
-        name, mesh.edges(faces[inside]), chain.joints[piece] + (level - piece) * bone, bone / np.linalg.norm(bone)
-    )
+    edges = mesh.edges(faces[(share[faces] > 0.35).all(axis=1)])
+    return _Tape(name, edges, chain.joints[piece] + (level - piece) * bone, bone / np.linalg.norm(bone))
 
 
 def _girths(vertices: Float64Array, tapes: Sequence[_Tape]) -> dict[str, float]:

@@ -95,24 +95,23 @@ def load_pictures(config: PictureTraining, directory: Path) -> PictureNetwork:
     return network.requires_grad_(False).eval()
 
 
-def ship(run: Path, output: Path) -> Mapping[str, Any]:
+def ship(config: PictureTraining, run: Path, output: Path) -> Mapping[str, Any]:
     """Puts the network of a run into a model directory, where `adopt` finds it; returns its card.
 
     Raises:
         ModelError: the run did not end.
     """
-    if not is_trained(run):
-        raise ModelError(f"{run / BEST} is not of a training that ended: run `mission train` for it")
+    network = load_pictures(config, run)
     output.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / BEST, output / WEIGHTS)
     saved: dict[str, Any] = torch.load(output / WEIGHTS, map_location="cpu", weights_only=True)
     card = {
-        "name": saved["config"]["name"],
+        "name": config.name,
         "kind": KIND,
         "sha256": sha256_of(output / WEIGHTS),
-        "parameters": sum(values.numel() for values in saved["network"].values()),
+        "parameters": sum(values.numel() for values in network.parameters()),
         "input": "96 x 64 RGB crops, and lateral offset, distance, height, width of the person [m]",
-        "made_by": [f"mission train config/train/{saved['config']['name']}.yaml", f"mission export {run} {output}"],
+        "made_by": [f"mission train config/train/{config.name}.yaml", f"mission export {run} {output}"],
         "license": "Apache-2.0",
         "limits": "Has seen pictures of the simulator of this repository only, see docs/twin.md.",
         "training": {**saved["config"], "best_step": saved["step"]},
