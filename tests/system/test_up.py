@@ -62,7 +62,7 @@ class Up:
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.wait(20.0)
+        return self.wait(START)
 
     def wait(self, timeout: float) -> int:
         status = self.process.wait(timeout)
@@ -191,7 +191,7 @@ def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
     pids = list(up.nodes().values())
     up.process.kill()
     up.process.wait()
-    wait_for(lambda: _gone(pids), "end of the nodes", 10.0)
+    wait_for(lambda: _gone(pids), "end of the nodes", START)
 
 
 def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(home: Path, tmp_path: Path) -> None:
