@@ -4,9 +4,10 @@
 
 Trains each method of `config/train/*_small.yaml` and `config/train/compare/` (seed by seed, the picture network once
 for all), exports it, evaluates it on `walkers58` by the protocols of EVALUATED with queries of SECONDS at most, and on
-`mocap35` where its captured clips are, and prints what is there of all. People, walks, pictures and results are made
-once and kept: the command can be interrupted at any time and goes on where it was. HEADLINE methods are trained with as
-many seeds as asked for, the others with the first. `--show` does nothing but print and draw.
+`mocap35` where its captured clips are, and prints what is there of all. People, walks, pictures and networks are made
+once and kept: the command can be interrupted at any time and goes on where it was. What was found lies in `results/`
+beside this file, in version control: a row of the table is made once, on any machine. HEADLINE methods are trained with
+as many seeds as asked for, the others with the first. `--show` does nothing but print and draw.
 
 Model selection and calibration see validation people only; test people are seen by trained models only.
 """
@@ -16,14 +17,13 @@ import functools
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-import yaml
 from comparison_tables import SECONDS, Found, figures, tables
 from rich.console import Console
 
@@ -37,7 +37,7 @@ from mission_core.evaluation.joints import joint_errors, joint_pairs
 from mission_core.evaluation.protocols import Given, conditions
 from mission_core.evaluation.reports import report
 from mission_core.models.baselines.pose_network import CameraPose, RadarPose
-from mission_core.models.card import CARD
+from mission_core.models.card import CARD, read_card
 from mission_core.models.export import write_run
 from mission_core.models.learning import MatchingTraining
 from mission_core.models.pictures.training import load_pictures
@@ -48,8 +48,10 @@ from mission_core.paths import share_directory
 from mission_core.train import restore
 from mission_core.types import Float32Array, Snippet
 
-HEADLINE = ("gait_small", "mission_small")
-"""Methods that are trained with several seeds."""
+RESULTS = Path(__file__).resolve().parent / "results"
+"""What was found, a file for each method and seed."""
+HEADLINE = ("gait_alike", "mission_small")
+"""Methods that are trained with several seeds: ours and the paper's, of the same data."""
 EVALUATED = (
     *("closed", "frames", "unseen", "cross-scene", "multi-person"),
     *("camera-angle", "radar-angle", "records", "candidates"),
@@ -67,6 +69,12 @@ def plans(rate: float) -> tuple[Plan, Plan | None]:
     return walkers58(settings(rate)), mocap35(settings(rate), CLIPS) if CLIPS.is_dir() else None
 
 
+Card: TypeAlias = Mapping[str, Any] | None
+"""Of a model; None of a network that matches nobody."""
+Reports: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
+"""By the name of the protocol."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A method with a seed.
@@ -75,39 +83,45 @@ class Job:
         config: of its training.
         method: name of its settings.
         directory: of its run.
+        results: file of what was found.
     """
 
     config: MatchingTraining
     method: str
     directory: Path
+    results: Path
 
-    def tests(self) -> dict[Path, Plan]:
-        """What is evaluated on which data: the file that keeps the report of a protocol, and the plan of the data."""
+    def tests(self) -> dict[str, Plan]:
+        """The protocols to evaluate by, and the plan of the data of each."""
         people, captured = plans(self.config.data.frame_rate)
-        asked = dict.fromkeys(self._protocols(), people)
-        if is_model(self.config) and captured is not None:
-            asked["walks"] = captured
-        return {self.directory / plan[0].directory(Path()) / f"{name}.json": plan for name, plan in asked.items()}
-
-    def _protocols(self) -> tuple[str, ...]:
-        """Of the test people; joints only, of a method that tells nothing else."""
         if not is_model(self.config):
-            return ("joints",)
+            return {"joints": people}
         headline = ("open-set",) if self.method in HEADLINE else ()
-        return (*EVALUATED, *headline, *(("as-released",) if self.config.method == "mission" else ()))
+        released = ("as-released",) if self.config.method == "mission" else ()
+        asked = dict.fromkeys((*EVALUATED, *headline, *released), people)
+        return asked if captured is None else asked | {"walks": captured}
 
-    def left(self) -> dict[Path, Plan]:
-        """What was not evaluated yet."""
-        return {path: plan for path, plan in self.tests().items() if not path.is_file()}
+    def left(self) -> dict[str, Plan]:
+        """What was not evaluated yet, or on other data."""
+        found = self.found().results
+        return {name: plan for name, plan in self.tests().items() if found.get(name, {}).get("data") != data_of(plan)}
 
     def found(self) -> Found:
         """What was evaluated so far."""
-        card = self.directory / "model" / CARD
-        return Found(
-            self.config.name,
-            yaml.safe_load(card.read_text()) if card.is_file() else None,
-            {path.stem: json.loads(path.read_text()) for path in self.tests() if path.is_file()},
-        )
+        kept = json.loads(self.results.read_text()) if self.results.is_file() else {"card": None, "results": {}}
+        return Found(self.config.name, kept["card"], kept["results"])
+
+    def keep(self, card: Card, results: Mapping[str, Any]) -> None:
+        """Writes what was found of the model with a card, in one step, so that the file is whole."""
+        self.results.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.results.with_suffix(".partial")
+        partial.write_text(json.dumps({"card": card, "results": results}, indent=1) + "\n")
+        partial.replace(self.results)
+
+
+def data_of(plan: Plan) -> str:
+    """Name of the data set of a plan, which tells what it was made with."""
+    return plan[0].directory(Path()).name
 
 
 def main() -> None:
@@ -116,11 +130,12 @@ def main() -> None:
     parser.add_argument("methods", nargs="*", help="names of configurations (default: all)")
     parser.add_argument("--seeds", type=int, default=3, help="of the headline methods (3)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="directory of the runs (runs)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="directory of what was found (results/ here)")
     parser.add_argument("--workers", type=int, default=2, help="processes that simulate what is missing (2)")
     parser.add_argument("--images", type=Path, help="directory to draw the figures into")
     parser.add_argument("--show", action="store_true", help="show what is there, and do nothing more")
     options = parser.parse_args()
-    jobs = list(jobs_of(configurations(options.methods), options.seeds, options.runs))
+    jobs = list(jobs_of(configurations(options.methods), options.seeds, options.runs, options.results))
     if not CLIPS.is_dir():
         console.print(f"mocap35 is left out: there are no captured walks at {CLIPS}; MISSION_DATA says where they are")
     if not options.show:
@@ -146,13 +161,13 @@ def configurations(wanted: Sequence[str]) -> dict[str, MatchingTraining]:
     return {name: config for name, config in loaded.items() if isinstance(config, MatchingTraining)}
 
 
-def jobs_of(configs: Mapping[str, MatchingTraining], seeds: int, runs: Path) -> Iterator[Job]:
+def jobs_of(configs: Mapping[str, MatchingTraining], seeds: int, runs: Path, results: Path) -> Iterator[Job]:
     """All with the first seed, then the headline methods with the others."""
     for seed in range(seeds):
         for name, config in configs.items():
             if seed == 0 or name in HEADLINE:
                 own = name if seed == config.seed else f"{name}-{seed}"
-                yield Job(replace(config, seed=seed, name=own), name, runs / own)
+                yield Job(replace(config, seed=seed, name=own), name, runs / own, results / f"{own}.json")
 
 
 def work(jobs: Sequence[Job], workers: int) -> None:
@@ -162,17 +177,22 @@ def work(jobs: Sequence[Job], workers: int) -> None:
     for done, job in enumerate(left):
         rest = f", {(time.monotonic() - began) / done * (len(left) - done) / 60:.0f} min left" if done else ""
         console.print(f"[bold]{job.config.name}: {len(jobs) - len(left) + done + 1} of {len(jobs)}{rest}")
-        model = trained(job, workers)
-        by_data: dict[Path, list[Path]] = {}
-        for path in job.left():
-            by_data.setdefault(path.parent, []).append(path)
-        for paths in by_data.values():
-            takes = build(*job.tests()[paths[0]], default_root(), workers=workers)
-            paths[0].parent.mkdir(parents=True, exist_ok=True)
-            if model is None:
-                keep(paths[0], asdict(told_joints(job, takes)))
-            else:
-                evaluate_model(model, takes, paths)
+        evaluate_job(job, trained(job, workers), workers)
+
+
+def evaluate_job(job: Job, model: ReidModel | None, workers: int) -> None:
+    """Evaluates what is left of a job; all of it, if what is there was found of other weights."""
+    card = None if model is None else read_card(job.directory / "model")
+    if job.found().card != card:
+        job.keep(card, {})
+    by_data: dict[str, list[str]] = {}
+    for protocol, plan in job.left().items():
+        by_data.setdefault(data_of(plan), []).append(protocol)
+    for data, protocols in by_data.items():
+        takes = build(*job.tests()[protocols[0]], default_root(), workers=workers)
+        reports = told_joints(job, takes) if model is None else evaluations(model, takes, protocols)
+        for protocol, found in reports:
+            job.keep(card, {**job.found().results, protocol: {"data": data, **found}})
 
 
 def trained(job: Job, workers: int) -> ReidModel | None:
@@ -187,24 +207,20 @@ def trained(job: Job, workers: int) -> ReidModel | None:
     return ReidModel.load(directory)
 
 
-def evaluate_model(model: ReidModel, takes: DataSet, paths: Sequence[Path]) -> None:
-    """Evaluates by the protocols that files of reports are named after."""
+def evaluations(model: ReidModel, takes: DataSet, protocols: Sequence[str]) -> Reports:
+    """Reports by protocols, without who is confused with whom."""
     brief, whole = Clips(takes, model, SECONDS), Clips(takes, model)
-    for path in paths:
-        console.print(f"evaluating {model.name}: {path.stem}")
-        keep(path, report(evaluate(whole if path.stem == "frames" else brief, path.stem)))
-
-
-def keep(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes what was found, in one step, so that what is there is whole."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content))
-    partial.replace(path)
+    for protocol in protocols:
+        console.print(f"evaluating {model.name}: {protocol}")
+        found = report(evaluate(whole if protocol == "frames" else brief, protocol))
+        for condition in found.get("conditions", []):
+            del condition["confusions"]
+        yield protocol, found
 
 
 @torch.inference_mode()
-def told_joints(job: Job, takes: DataSet) -> Any:
-    """Errors of a network that tells joints and matches nobody, on the clips of the protocol `closed`."""
+def told_joints(job: Job, takes: DataSet) -> Reports:
+    """Report of the errors of a network that tells joints and matches nobody, on the clips of the protocol `closed`."""
     pictures = load_pictures(job.config.pictures, job.directory.parent / job.config.pictures.name)
     network, path = network_of(job.config, pictures), job.directory / "best.pt"
     restore(network, torch.load(path, map_location="cpu", weights_only=True)["network"], path)
@@ -222,9 +238,8 @@ def told_joints(job: Job, takes: DataSet) -> Any:
         return None, network(seen, geometry).numpy()
 
     (closed,) = conditions("closed", Given(takes.infos, 0, SECONDS))
-    return joint_errors(
-        joint_pairs(takes, closed, (network.num_frames, network.num_points), SNIPPET_RATE, SECONDS), tell
-    )
+    pairs = joint_pairs(takes, closed, (network.num_frames, network.num_points), SNIPPET_RATE, SECONDS)
+    return [("joints", asdict(joint_errors(pairs, tell)))]
 
 
 if __name__ == "__main__":
