@@ -11,25 +11,17 @@ process' own, as a share of one core, after a warm-up.
 import argparse
 import os
 import platform
-import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import psutil
-
-from mission_ros.environment import node_environment
-
-os.environ.update(node_environment())
-os.environ.setdefault("ROS_DOMAIN_ID", "77")
-
 import rclpy
 from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
 from rclpy.node import Node
+from simulated_stack import listening, simulated_stack
 
 from mission_core.data import messages
-from mission_ros.process import child_environment
 from mission_ros.qos import RESULT, SENSOR_SUBSCRIBER
 
 NS_PER_BYTE = 10 * 1e9 / 921600  # 8N1
@@ -61,42 +53,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="of measurement, after the warm-up")
     seconds = parser.parse_args().seconds
-    command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "sim", "--camera", "sim", "--json"]
-    command += ["--log-level", "error"]
     rclpy.init()
     node = Listener()
-    stop = threading.Event()
-    spinner = threading.Thread(target=lambda: spin(node, stop))
-    spinner.start()
-    stack = subprocess.Popen(command, env=child_environment(), stdout=subprocess.DEVNULL)
-    try:
+    with listening(node), simulated_stack() as stack:
         time.sleep(WARM_UP)
-        start_ns, cpu = time.time_ns(), cpu_seconds(stack.pid)
+        start_ns, cpu = time.time_ns(), cpu_seconds(stack)
         time.sleep(seconds)
-        spent = {name: value - cpu.get(name, 0.0) for name, value in cpu_seconds(stack.pid).items()}
-    except psutil.Error as error:
-        sys.exit(f"nothing was measured, the stack ended too early ({error}); its reason stands above")
-    finally:
-        stack.terminate()
-        stack.wait()
-        stop.set()
-        spinner.join()
-        node.destroy_node()
-        rclpy.shutdown()
+        spent = {name: value - cpu.get(name, 0.0) for name, value in cpu_seconds(stack).items()}
     report(node, start_ns, {name: value / seconds for name, value in spent.items()})
 
 
-def spin(node: Node, stop: threading.Event) -> None:
-    """Calls the node back until `stop` is set."""
-    while not stop.is_set():
-        rclpy.spin_once(node, timeout_sec=0.2)
-
-
-def cpu_seconds(pid: int) -> dict[str, float]:
+def cpu_seconds(stack: psutil.Process) -> dict[str, float]:
     """CPU time of the stack's processes by node name."""
     result = {}
-    supervisor = psutil.Process(pid)
-    for process in (supervisor, *supervisor.children(recursive=True)):
+    for process in (stack, *stack.children(recursive=True)):
         words = process.cmdline()
         module = next((word for word in words if word.startswith("mission_ros.nodes.")), "mission up")
         times = process.cpu_times()

@@ -14,20 +14,14 @@ import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import psutil
-
-from mission_ros.environment import node_environment
-
-os.environ.update(node_environment())
-os.environ.setdefault("ROS_DOMAIN_ID", "77")
-
 import rclpy
 from mission_msgs.msg import DopplerTimeMap, GalleryInfo, RadarFrame, RadarTrackArray, RankedIdentitiesArray
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
+from simulated_stack import listening, simulated_stack
 from std_msgs.msg import Empty
 from visualization_msgs.msg import MarkerArray
 
@@ -87,24 +81,9 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     rclpy.init()
     node = Listener()
-    spinner = threading.Thread(target=lambda: spin(node), daemon=True)
-    spinner.start()
-    command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "sim", "--camera", "sim", "--json"]
-    stack = subprocess.Popen([*command, "--log-level", "error"], env=child_environment(), stdout=subprocess.DEVNULL)
-    try:
-        measured = measure(node, psutil.Process(stack.pid), rounds)
-    finally:
-        stack.terminate()
-        stack.wait()
-        rclpy.shutdown()
-        spinner.join()
+    with listening(node), simulated_stack() as stack:
+        measured = measure(node, stack, rounds)
     report(measured, rounds)
-
-
-def spin(node: Node) -> None:
-    """Calls the node back until rclpy ends."""
-    while rclpy.ok():
-        rclpy.spin_once(node, timeout_sec=0.1)
 
 
 def measure(node: Listener, stack: psutil.Process, rounds: int) -> dict[str, list[float]]:

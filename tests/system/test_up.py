@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -88,12 +88,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def up(home: Path) -> Iterator[Up]:
-    up = Up(home)
-    yield up
-    if up.process.poll() is None:
-        up.process.kill()
-        up.process.wait()
+def start(home: Path) -> Iterator[Callable[..., Up]]:
+    """Starts `mission up` with arguments; none outlives the test."""
+    started: list[Up] = []
+
+    def begin(*arguments: str) -> Up:
+        started.append(Up(home, *arguments))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+@pytest.fixture
+def up(start: Callable[..., Up]) -> Up:
+    return start()
 
 
 def _gone(pids: list[int]) -> bool:
@@ -125,8 +136,8 @@ def test_ranks_three_people_then_leaves_nothing(up: Up) -> None:
     assert abs(time.time() - last["stamp"]) < 60.0
 
 
-def test_ends_by_itself_after_the_seconds_asked_for(home: Path) -> None:
-    up = Up(home, "--radar", "none", "--camera", "none", "--seconds", "3")
+def test_ends_by_itself_after_the_seconds_asked_for(start: Callable[..., Up]) -> None:
+    up = start("--radar", "none", "--camera", "none", "--seconds", "3")
     assert up.wait(START) == 0, up.log
 
 
@@ -172,8 +183,8 @@ def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listen
     ("delay", "number"),
     [(0.0, signal.SIGINT), (0.0, signal.SIGTERM), (0.5, signal.SIGINT), (1.0, signal.SIGTERM), (3.0, signal.SIGINT)],
 )
-def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, home: Path) -> None:
-    up = Up(home)
+def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, start: Callable[..., Up]) -> None:
+    up = start()
     wait_for(lambda: len(up.nodes()) == 8, "nodes", START)
     time.sleep(delay)
     pids = [up.process.pid, *up.nodes().values()]
@@ -194,8 +205,10 @@ def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
     wait_for(lambda: _gone(pids), "end of the nodes", START)
 
 
-def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(home: Path, tmp_path: Path) -> None:
-    up = Up(home, "--radar", "none", "--camera", "none", "--record", str(tmp_path / "walk"))
+def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(
+    start: Callable[..., Up], tmp_path: Path
+) -> None:
+    up = start("--radar", "none", "--camera", "none", "--record", str(tmp_path / "walk"))
     wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder", START)
     (recorder,) = (c for c in psutil.Process(up.process.pid).children() if "record" in c.cmdline())
     recorder.kill()
@@ -214,8 +227,8 @@ def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(home: 
         (("--record", "/"), "exists already"),
     ],
 )
-def test_wrong_argument_is_told_in_one_line(arguments: tuple[str, ...], words: str, home: Path) -> None:
-    up = Up(home, *arguments)
+def test_wrong_argument_is_told_in_one_line(arguments: tuple[str, ...], words: str, start: Callable[..., Up]) -> None:
+    up = start(*arguments)
     assert up.wait(20.0) == 1
     assert words in up.log
     assert len(up.log.splitlines()) == 1

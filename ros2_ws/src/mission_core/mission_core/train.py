@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BEST = "best.pt"
 """The best checkpoint of a run; calibrated once the run has ended."""
+LAST = "last.pt"
+"""What a run goes on from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,7 @@ class Trainer:
         return self.directory / BEST
 
     def _resume(self) -> None:
-        path = self.directory / "last.pt"
+        path = self.directory / LAST
         if not path.exists():
             return
         saved = torch.load(path, map_location=device(), weights_only=True)
@@ -223,7 +225,7 @@ class Trainer:
                 "best": self.best,
                 "stale": self.stale,
             }
-            _save(saved, self.directory / "last.pt")
+            _save(saved, self.directory / LAST)
 
     def _calibrate(self) -> None:
         """Calibrates the best weights."""

@@ -26,7 +26,7 @@ from mission_core.models.pictures.network import (
     outline,
     silhouette,
 )
-from mission_core.train import BEST, Schedule, Task, Trainer, claim, device, from_mapping, restore
+from mission_core.train import BEST, LAST, Schedule, Task, Trainer, claim, device, from_mapping, restore
 from mission_core.types import NUM_JOINTS, Float32Array, ImageArray
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def is_trained(directory: Path) -> bool:
 
 def begun(directory: Path) -> bool:
     """Whether a run in that directory has learnt anything yet."""
-    return (directory / BEST).is_file() or (directory / "last.pt").is_file()
+    return (directory / BEST).is_file() or (directory / LAST).is_file()
 
 
 def load_pictures(config: PictureTraining, directory: Path) -> PictureNetwork:
