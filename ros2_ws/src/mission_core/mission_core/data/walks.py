@@ -99,14 +99,14 @@ class CameraWalk:
         crops, geometry: (F, ...) as in Snippet, of SNIPPET_FRAMES frames at least.
         joints: (F, 32, 3) float32 true joints as `body_frame` has them [m].
         masks: (F, CROP_HEIGHT, CROP_WIDTH) uint8, 255 where a crop shows the person.
-        turns: whether the person walks back and forth.
+        back_and_forth: whether the person walks so.
     """
 
     crops: ImageArray
     geometry: Float32Array
     joints: Float32Array
     masks: ImageArray
-    turns: bool = False
+    back_and_forth: bool = False
 
     def snippet(self, start: int) -> Snippet:
         """The clip that starts at a frame."""
@@ -120,11 +120,11 @@ class CameraWalk:
         Of a walk that is the middle one, and of somebody who walks back and forth all that enrolment takes; where that
         is none the middle one, too.
         """
-        return (self.turns and self._straight(SNIPPET_HOP)) or [middle(len(self.crops), SNIPPET_FRAMES)]
+        return (self.back_and_forth and self._straight(SNIPPET_HOP)) or [middle(len(self.crops), SNIPPET_FRAMES)]
 
     def starts(self) -> Sequence[int]:
         """First frames of clips to learn from: any, but of somebody who walks back and forth, as above."""
-        return (self.turns and self._straight(1)) or range(len(self.crops) - SNIPPET_FRAMES + 1)
+        return (self.back_and_forth and self._straight(1)) or range(len(self.crops) - SNIPPET_FRAMES + 1)
 
     def _straight(self, hop: int) -> list[int]:
         every = range(0, len(self.crops) - SNIPPET_FRAMES + 1, hop)
@@ -262,7 +262,7 @@ def _camera_walk(take: CameraTake) -> list[CameraWalk]:
         return []
     masks = np.zeros(take.crops.shape[:3], np.uint8) if take.masks is None else take.masks
     parts = (take.crops[nearest], take.geometry[nearest], take.joints[nearest], masks[nearest])
-    return [CameraWalk(*parts, turns=take.info.route == "laps")]
+    return [CameraWalk(*parts, back_and_forth=take.info.route == "laps")]
 
 
 # --- what networks are called with ------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def protocol(people: Sequence[PersonWalks], num_frames: int, num_points: int, le
         _before([walk.track for walk, _ in walks]),
         tuple(walk.snippet(start) for walk, start, _ in clips),
         owner,
-        _galleries(owner, np.array([walk.turns for walk, *_ in clips])),
+        _galleries(owner, np.array([walk.back_and_forth for walk, *_ in clips])),
     )
 
 
