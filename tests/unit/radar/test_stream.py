@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mission_core.radar.layout import MAGIC
 from mission_core.radar.stream import FrameStream, StreamCounters
-from mission_core.radar.tlv import MAGIC, encode_frame
+from mission_core.radar.tlv import encode_frame
 from mission_core.types import RadarFrame
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"

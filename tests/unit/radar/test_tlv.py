@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mission_core.errors import FrameError
-from mission_core.radar.tlv import MAX_PACKET_BYTES, Stats, decode_frame, decode_header, encode_frame
-from mission_core.types import Points
+from mission_core.radar.layout import MAX_PACKET_BYTES, SDK3
+from mission_core.radar.tlv import decode_frame, encode_frame
+from mission_core.types import Points, Stats
 
 MAGIC = bytes.fromhex("0201040306050807")
 
@@ -37,7 +38,7 @@ def test_decodes_ti_axes_and_signed_side_information() -> None:
     # TI: 1 m right, 4 m ahead; REP-103: 4 m ahead, -1 m left
     np.testing.assert_allclose(frame.points, [[4.0, -1.0, 0.5, -1.25, 15.3, -0.1]], rtol=1e-6)
     assert frame.points.dtype == np.float32
-    assert (frame.frame_number, frame.header_bytes) == (7, 40)
+    assert (frame.frame_number, frame.layout) == (7, "sdk3")
 
 
 def test_without_side_information_snr_and_noise_are_zero() -> None:
@@ -50,15 +51,14 @@ def test_frame_without_detections_is_valid(tlvs: list[tuple[int, bytes]]) -> Non
 
 
 def test_unknown_tlvs_are_skipped_by_length_and_counted() -> None:
-    frame = decode_frame(frame_of((2, bytes(512)), (1020, b"abc"), ONE_POINT, (1020, b""), (9, bytes(28))))
+    frame = decode_frame(frame_of((302, bytes(512)), (1234, b"abc"), ONE_POINT, (1234, b""), (9, bytes(28))))
     assert len(frame.points) == 1
-    assert frame.unknown_tlvs == {2: 1, 1020: 2, 9: 1}
+    assert frame.unknown_tlvs == {302: 1, 1234: 2}
 
 
 def test_range_doppler_is_handed_on_as_sent() -> None:
     bins = np.arange(64 * 32, dtype="<u2")
-    decoded = decode_frame(frame_of((1, b""), (5, bins.tobytes()))).range_doppler
-    assert decoded is not None
+    decoded = decode_frame(frame_of((1, b""), (5, bins.tobytes()))).contents["range_doppler"]
     np.testing.assert_array_equal(decoded, bins)
 
 
@@ -86,8 +86,8 @@ def test_nonfinite_points_are_dropped_and_counted(value: float, column: int) -> 
         (frame_of(ONE_POINT, num_tlvs=3), "bad_tlv", "beyond the frame"),
         (frame_of(ONE_POINT, (6, bytes(24)), num_tlvs=1), "bad_tlv", "after the last TLV"),
         (frame_of((1, bytes(15))), "bad_tlv", "TLV 1 has 15 bytes"),
-        (frame_of(ONE_POINT, (7, bytes(8))), "bad_tlv", "TLV 7 has 8 bytes, expected 4"),
-        (frame_of((7, bytes(4))), "bad_tlv", "TLV 7 has 4 bytes, expected 0"),
+        (frame_of(ONE_POINT, (7, bytes(8))), "bad_tlv", "side information is of 2 detections, the frame has 1"),
+        (frame_of((7, bytes(4))), "bad_tlv", "side information is of 1 detections, the frame has 0"),
         (frame_of((5, bytes(3))), "bad_tlv", "TLV 5 has 3 bytes"),
         (frame_of(ONE_POINT, ONE_POINT), "bad_tlv", "twice"),
     ],
@@ -119,18 +119,18 @@ def test_encodes_what_the_firmware_sends() -> None:
     raw = encode_frame(7, points, range_doppler=bins, stats=Stats(1, 2, 3, 4, 5, 6), cpu_cycles=123456)
     stats = struct.pack("<6I", 1, 2, 3, 4, 5, 6)
     assert raw == frame_of(ONE_POINT, (7, struct.pack("<2h", 153, -1)), (5, bins.tobytes()), (6, stats))
-    header = decode_header(raw)
+    header = SDK3.header(raw)
     assert (header.version, header.platform, header.num_points, header.cpu_cycles) == (0x03050004, 0xA6843, 1, 123456)
 
 
 def test_encodes_no_side_information_without_points() -> None:
     raw = encode_frame(1, points_of(0))
-    assert decode_header(raw).num_tlvs == 2  # points of length 0, and statistics
+    assert SDK3.header(raw).num_tlvs == 2  # points of length 0, and statistics
     assert struct.unpack_from("<2I", raw, 40) == (1, 0)
 
 
 def test_counters_of_the_sensor_wrap() -> None:
-    header = decode_header(encode_frame(2**32 + 5, points_of(1), cpu_cycles=2**32 + 6))
+    header = SDK3.header(encode_frame(2**32 + 5, points_of(1), cpu_cycles=2**32 + 6))
     assert (header.frame_number, header.cpu_cycles) == (5, 6)
 
 
@@ -142,6 +142,7 @@ def test_refuses_to_encode_what_the_radar_cannot_send() -> None:
 def test_real_frame(mission_data: Path) -> None:
     capture = (mission_data / "uart_captures" / "ti_doors_xwr68xx_processed_stream.dat").read_bytes()
     frame = decode_frame(capture[:768])
-    assert (frame.frame_number, len(frame.points), dict(frame.unknown_tlvs)) == (209, 7, {2: 1, 6: 1})
+    assert (frame.frame_number, len(frame.points), set(frame.contents)) == (209, 7, {"range_profile", "stats"})
+    assert frame.unknown_tlvs == {}
     x, y, z, velocity = struct.unpack_from("<4f", capture, 48)
     assert frame.points[0, :4].tolist() == [y, -x, z, velocity]

@@ -20,7 +20,7 @@ The text of each names what was wrong, what was expected, and the remedy.
 
 from typing import Literal
 
-FrameErrorKind = Literal["bad_header", "bad_tlv", "truncated"]
+FrameErrorKind = Literal["bad_header", "bad_tlv", "bad_checksum", "truncated"]
 
 
 class MissionError(Exception):

@@ -8,7 +8,7 @@ Times are integer nanoseconds since the epoch (`*_ns`), lengths metres, speeds m
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,25 +44,144 @@ class Column(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """People that a tracker on the radar's own processor follows, in TI's world frame turned to REP-103 axes.
+
+    That frame has its origin on the floor beneath the sensor, whose height and tilt the firmware knows from its
+    configuration (sensorPosition).
+
+    Attributes:
+        ids: (N,) int32.
+        positions: (N, 3) [m]; z is 0 of trackers in two dimensions.
+        velocities: (N, 3) [m/s].
+        accelerations: (N, 3) [m/s^2].
+        covariances: (N, 4, 4) of the error in range, azimuth, elevation [m, rad] and radial velocity [m/s], (N, 3, 3)
+            without elevation; azimuth grows to the left. None where not sent.
+        gains: (N,) of the gate; None where not sent.
+        confidences: (N,); None where not sent.
+    """
+
+    ids: Int32Array
+    positions: Float32Array
+    velocities: Float32Array
+    accelerations: Float32Array
+    covariances: Float32Array | None = None
+    gains: Float32Array | None = None
+    confidences: Float32Array | None = None
+
+
+class VitalSigns(NamedTuple):
+    """Breath and heart of one person as the radar's own processor found them.
+
+    Attributes:
+        target_id: of the tracker; 0 of a radar that looks at one person.
+        range_bin: where the person sits.
+        breath_deviation: how much the chest moves; nobody breathes there below some 0.02. 0 where not sent.
+        heart_rate: [1/min].
+        breath_rate: [1/min].
+        heart_wave: latest samples of the filtered phase; () where not sent.
+        breath_wave: the same of the breath.
+    """
+
+    target_id: int
+    range_bin: int
+    breath_deviation: float
+    heart_rate: float
+    breath_rate: float
+    heart_wave: tuple[float, ...] = ()
+    breath_wave: tuple[float, ...] = ()
+
+
+class Stats(NamedTuple):
+    """Times [us] and loads [%] of the radar's processor."""
+
+    inter_frame_processing_us: int = 0
+    transmit_output_us: int = 0
+    inter_frame_margin_us: int = 0
+    inter_chirp_margin_us: int = 0
+    active_frame_load: int = 0
+    inter_frame_load: int = 0
+
+
+class Temperatures(NamedTuple):
+    """Of the radar chip [deg C]: receivers, transmitters, power management, digital parts.
+
+    Attributes:
+        valid: whether the report is.
+        time_ms: when they were measured, since the radar was switched on.
+    """
+
+    valid: bool
+    time_ms: int
+    receivers: tuple[int, ...]
+    transmitters: tuple[int, ...]
+    power: int
+    digital: tuple[int, ...]
+
+
+class RadarContents(TypedDict, total=False):
+    """What a frame of the radar holds beside detections; a key is absent where the frame does not have it.
+
+    Keys:
+        range_profile, noise_profile: (range bins,) uint16, log2 magnitude at velocity 0 and at the highest one.
+        range_doppler: (range bins * Doppler bins,) uint16 as sent, range-major, Doppler in FFT order, log2 magnitude;
+            `RadarProfile.range_doppler_map` gives it axes.
+        azimuth_heatmap, antenna_heatmap: (range bins * antennas,) complex64 as sent, static reflections before the
+            angle's Fourier transform; of the azimuth antennas, of all.
+        doppler_bins: (N,) int16 of the detections, from firmware that tells no velocity (SDK 2).
+        static_points: (M, 6) detections that do not move, columns as `Points`.
+        targets: people that the radar's own tracker follows.
+        target_index: (N,) uint8, the target of every detection *of the previous frame*; 253 weak, 254 outside the
+            boundary, 255 noise.
+        target_heights: lower and upper end of every target [m], by its id.
+        vital_signs, stats, temperatures: see there.
+        presence: 0 or 1, or a bit for each zone.
+        occupancy: a bit for each zone.
+        surface: class probability of the ground.
+        gesture_features, gesture_probabilities: (10,) float32.
+        velocity: ego velocity [m/s] and whether it is trusted.
+    """
+
+    range_profile: NDArray[np.uint16]
+    noise_profile: NDArray[np.uint16]
+    range_doppler: NDArray[np.uint16]
+    azimuth_heatmap: NDArray[np.complex64]
+    antenna_heatmap: NDArray[np.complex64]
+    doppler_bins: NDArray[np.int16]
+    static_points: Points
+    targets: Targets
+    target_index: NDArray[np.uint8]
+    target_heights: Mapping[int, tuple[float, float]]
+    vital_signs: VitalSigns
+    stats: Stats
+    temperatures: Temperatures
+    presence: int
+    occupancy: int
+    surface: float
+    gesture_features: Float32Array
+    gesture_probabilities: Float32Array
+    velocity: tuple[float, bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RadarFrame:
     """One decoded frame of the radar.
 
     Attributes:
         frame_number: counter of the sensor, from 1.
-        points: (N, 6) detections in the sensor frame.
-        header_bytes: size of the frame header, which tells the layout.
+        points: (N, 6) detections in the sensor frame; SNR and noise are 0 dB where the sensor does not tell them.
+        layout: name of its header's layout, see `mission_core.radar.layout`.
         raw: the frame as it came off the wire.
-        range_doppler: (range bins * Doppler bins,) uint16 of TLV 5 as sent, range-major, Doppler in FFT order;
-            None where the frame has none. `RadarProfile.range_doppler_map` gives it axes.
+        contents: what it holds beside detections.
         unknown_tlvs: how often each TLV type that was skipped occurred.
         nonfinite_points: detections dropped because a coordinate was not finite.
     """
 
     frame_number: int
     points: Points
-    header_bytes: int
+    layout: str
     raw: bytes
-    range_doppler: NDArray[np.uint16] | None = None
+    contents: RadarContents
     unknown_tlvs: Mapping[int, int] = field(default_factory=dict)
     nonfinite_points: int = 0
 

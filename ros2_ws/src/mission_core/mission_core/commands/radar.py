@@ -9,6 +9,7 @@ import numpy as np
 
 from mission_core.radar.capture import read_capture
 from mission_core.radar.device import list_radars
+from mission_core.radar.layout import LAYOUTS
 from mission_core.radar.stream import FrameStream
 from mission_core.types import Column, RadarFrame
 
@@ -51,7 +52,8 @@ def _json(frame: RadarFrame) -> str:
     return json.dumps(
         {
             "frame_number": frame.frame_number,
-            "header_bytes": frame.header_bytes,
+            "header_bytes": LAYOUTS[frame.layout].header_bytes,
+            "layout": frame.layout,
             "points": frame.points.tolist(),
         }
     )

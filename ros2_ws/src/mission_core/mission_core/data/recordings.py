@@ -203,7 +203,7 @@ def _followed(bag: BagReader, follower: Follower, options: Options) -> list[Foll
                 frame = decode_frame(raw)
             except FrameError:
                 continue  # as the driver drops it
-            heatmaps[stamp_ns] = frame.range_doppler
+            heatmaps[stamp_ns] = frame.contents.get("range_doppler")
             made.append(tracker.step(stamp_ns, frame.frame_number, frame.points))
     recorded = bag.has("radar/tracks") and bag.has("radar/points_labelled")
     if not recorded and not bag.has("radar/raw"):

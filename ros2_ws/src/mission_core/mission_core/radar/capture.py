@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mission_core.errors import ConfigurationError
-from mission_core.radar.stream import FrameStream, StreamCounters
-from mission_core.radar.tlv import CPU_FREQUENCY, FrameHeader, decode_header
+from mission_core.radar.layout import LAYOUTS, FrameHeader
+from mission_core.radar.stream import FrameStream, StreamCounters, read_frames
+from mission_core.radar.tlv import CPU_FREQUENCY
 from mission_core.types import RadarFrame
 
 COUNTER_PERIOD = 2**32 / CPU_FREQUENCY  # [s]
@@ -21,11 +22,9 @@ def read_capture(path: Path, stream: FrameStream) -> Iterator[RadarFrame]:
     """
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield from stream.feed(chunk)
+            yield from read_frames(file, stream, CHUNK_BYTES)
     except OSError as error:
         raise ConfigurationError(f"capture {path} cannot be read: {error.strerror}") from error
-    yield from stream.finish()
 
 
 class CaptureReader:
@@ -72,7 +71,7 @@ class CaptureReader:
         while True:
             num_before = self.counters.frames
             for frame in read_capture(self._path, self._stream):
-                header = decode_header(frame.raw)
+                header = LAYOUTS[frame.layout].header(frame.raw)
                 if previous is not None:
                     due += self._elapsed(previous, header) / self._rate
                 previous = header

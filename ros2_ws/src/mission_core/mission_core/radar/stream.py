@@ -1,7 +1,8 @@
 """Cuts the radar's byte stream into frames and finds the way back after damage.
 
 Frames are chained by the length in their header; the magic word is searched for only where the chain is broken,
-because payload and padding may contain it by chance. The format has no checksum, so damage shows in three ways:
+because payload and padding may contain it by chance. Which of TI's headers they have the first frame tells, unless it
+is said. Most have no checksum, so damage shows in three ways:
 
 - header or TLVs do not add up: the search goes on right behind the frame's magic word, in what is already here, so
   that a wrong length costs one frame;
@@ -14,13 +15,19 @@ What comes out depends on the bytes alone, never on how they were cut into chunk
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
-from mission_core.radar.tlv import HEADER_BYTES, MAGIC, FrameHeader, decode_frame, decode_header
+from mission_core.radar.layout import AUTO, MAGIC, FrameHeader, Layout, checksum_of, layouts_named
+from mission_core.radar.tlv import decode_frame, fits
 from mission_core.types import RadarFrame
 
 LARGEST_GAP = 10_000
 """Frames that may be lost in a row, a quarter of an hour."""
+TI_PLATFORM = 0x000A
+"""Upper half of the platform in TI's headers: 0xA6843, 0xA1843, ..."""
+DOUBTS = 8
+"""Headers in a row that are none after which other layouts are tried again."""
 
 
 @dataclass(slots=True)
@@ -34,7 +41,8 @@ class StreamCounters:
         lost_frames: missing frame numbers, whether never received or damaged. A number that goes back, or on by more
             than `LARGEST_GAP`, is a restart of the sensor or itself damaged and loses nothing.
         nonfinite_points: detections dropped from delivered frames.
-        errors: damage by `FrameError.kind`; kinds that did not occur are absent.
+        errors: damage by `FrameError.kind`; kinds that did not occur are absent. "bad_checksum" is of delivered frames:
+            where a header has one, TI's own firmware is known to send a wrong one.
     """
 
     frames: int = 0
@@ -52,15 +60,25 @@ class FrameStream:
     another frame's header are those waited for. The buffer holds at most one frame (64 KiB) and a header beyond what
     the last call brought.
 
+    Args:
+        layout: of the headers, a name of `mission_core.radar.layout.LAYOUTS`; "auto": the first frame with any content
+            tells.
+
     Attributes:
         counters: totals since construction.
+
+    Raises:
+        ConfigurationError: there is no layout of that name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layout: str = AUTO) -> None:
         self.counters = StreamCounters()
+        self._possible = self._layouts = layouts_named(layout)
+        self._doubts = 0  # headers that were none, in a row
         self._buffer = bytearray()
         self._start = 0  # of the current frame in the buffer
         self._searched = 0  # the current frame holds no later header that begins before this
+        self._missing = 0  # bytes without which nothing more can be told
         self._in_step = False  # a frame ended at `_start`, a header is due
         self._skipped = False  # bytes were dropped since the last frame
         self._last: FrameHeader | None = None  # of the last frame delivered
@@ -69,6 +87,11 @@ class FrameStream:
     def num_pending(self) -> int:
         """Bytes that are kept until the rest of their frame comes."""
         return len(self._buffer)
+
+    @property
+    def num_missing(self) -> int:
+        """Bytes to read next: at least 1, no more than the current frame lacks, to wait for nothing behind it."""
+        return max(self._missing, 1)
 
     def feed(self, data: bytes) -> list[RadarFrame]:
         """Takes the next bytes, returns the frames that are complete now, oldest first."""
@@ -81,7 +104,7 @@ class FrameStream:
         A frame cut off by the end counts as "truncated". What is fed afterwards is another stream; the counters go on.
         """
         frames = self._take(final=True)
-        self._last, self._skipped = None, False
+        self._last, self._skipped, self._layouts = None, False, self._possible
         return frames
 
     def _take(self, *, final: bool) -> list[RadarFrame]:
@@ -93,21 +116,28 @@ class FrameStream:
 
     def _frames(self, final: bool) -> Iterator[RadarFrame]:
         """Consumes the buffer until more bytes are needed; with `final` none will come."""
-        while self._hunt() and (final or len(self._buffer) >= self._start + HEADER_BYTES):
+        while self._hunt():
             try:
-                header = decode_header(self._buffer, self._start)
+                if (reading := self._read_header(final)) is None:
+                    return
+                layout, header = reading
                 end = self._start + header.packet_bytes
-                if (later := self._find_later_header(header, end)) is not None:
+                if (later := self._find_later_header(layout, header, end)) is not None:
                     self._reject("truncated", resume=later)
                     continue
                 if self._searched < end and not final:
+                    self._wait_for(end)
                     return
-                frame = decode_frame(bytes(self._buffer[self._start : end]))
+                frame = decode_frame(bytes(self._buffer[self._start : end]), layout)
             except FrameError as error:
                 self._reject(error.kind, resume=self._start + len(MAGIC))
                 continue
-            self._accept(frame, header)
+            self._accept(frame, layout, header)
             yield frame
+        self._wait_for(self._start + min(layout.header_bytes for layout in self._layouts))
+
+    def _wait_for(self, end: int) -> None:
+        self._missing = end - len(self._buffer)
 
     def _hunt(self) -> bool:
         """Moves on to the next magic word, which may not be whole yet; False when the buffer holds none."""
@@ -120,45 +150,87 @@ class FrameStream:
             self._drop(position)
         return position < len(self._buffer)
 
-    def _find_later_header(self, header: FrameHeader, end: int) -> int | None:
+    def _read_header(self, final: bool) -> tuple[Layout, FrameHeader] | None:
+        """Layout and header of the frame that begins here; None while that cannot be told.
+
+        Of several layouts it is the first with which the whole frame adds up, and as long as it is not all here the
+        first whose header looks like TI's.
+
+        Raises:
+            FrameError: it is no header of any possible layout.
+        """
+        readings: list[tuple[Layout, FrameHeader]] = []
+        here = len(self._buffer) - self._start
+        for layout in self._layouts:
+            if here < layout.header_bytes and not final:
+                self._wait_for(self._start + layout.header_bytes)
+                break
+            try:
+                header = layout.header(self._buffer, self._start)
+            except FrameError:
+                continue
+            if len(self._layouts) == 1 or self._fits(layout, header):
+                return layout, header
+            if here < header.packet_bytes:
+                readings.append((layout, header))
+        else:
+            if not readings:
+                first = self._layouts[0]
+                return first, first.header(self._buffer, self._start)
+        if not readings:
+            return None
+        return next((each for each in readings if each[1].platform >> 16 == TI_PLATFORM), readings[0])
+
+    def _fits(self, layout: Layout, header: FrameHeader) -> bool:
+        end = self._start + header.packet_bytes
+        return len(self._buffer) >= end and fits(bytes(self._buffer[self._start : end]), layout)
+
+    def _find_later_header(self, layout: Layout, header: FrameHeader, end: int) -> int | None:
         """Looks inside the current frame, as far as it is here, for the header of a later frame.
 
         Afterwards `_searched` is at the first byte that could still begin one, at or beyond `end` if there is none.
         """
         while (position := _find_magic(self._buffer, self._searched, end)) >= 0:
-            if len(self._buffer) < position + HEADER_BYTES:
+            if len(self._buffer) < position + layout.header_bytes:
                 self._searched = position
                 return None
-            if self._is_later_header(position, header):
+            if self._is_later_header(position, layout, header):
                 return position
             self._searched = position + len(MAGIC)
         self._searched = max(self._searched, min(end, len(self._buffer)))
         return None
 
-    def _is_later_header(self, position: int, current: FrameHeader) -> bool:
+    def _is_later_header(self, position: int, layout: Layout, current: FrameHeader) -> bool:
         # A header found while hunting may itself be payload; the last good frame tells.
         last = self._last
         known = current if last is None or _same_sensor(current, last) else last
         try:
-            inner = decode_header(self._buffer, position)
+            inner = layout.header(self._buffer, position)
         except FrameError:
             return False
-        return _same_sensor(inner, known) and inner.frame_number > known.frame_number
+        return _same_sensor(inner, known) and _place(inner) > _place(known)
 
-    def _accept(self, frame: RadarFrame, header: FrameHeader) -> None:
+    def _accept(self, frame: RadarFrame, layout: Layout, header: FrameHeader) -> None:
         counters = self.counters
         counters.frames += 1
         counters.nonfinite_points += frame.nonfinite_points
         counters.resyncs += self._skipped
+        if header.checksum and header.checksum != checksum_of(frame.raw, layout):
+            self._count("bad_checksum")
         if self._last is not None:
             gap = frame.frame_number - self._last.frame_number - 1
             counters.lost_frames += gap if 0 < gap <= LARGEST_GAP else 0
-        self._last, self._skipped, self._in_step = header, False, True
+        self._last, self._skipped, self._in_step, self._doubts = header, False, True, 0
+        if header.num_tlvs:
+            self._layouts = (layout,)
         self._start += header.packet_bytes
         self._searched = self._start + len(MAGIC)
 
     def _reject(self, kind: FrameErrorKind, *, resume: int) -> None:
         self._count(kind)
+        self._doubts += 1
+        if self._doubts >= DOUBTS:
+            self._layouts = self._possible
         self._drop(min(resume, len(self._buffer)))
 
     def _drop(self, position: int) -> None:
@@ -171,8 +243,36 @@ class FrameStream:
         self.counters.errors[kind] = self.counters.errors.get(kind, 0) + 1
 
 
+class Readable(Protocol):
+    """A port, file, socket file or `BytesIO`, with the meaning that `io.RawIOBase.read` has."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Up to `size` bytes; b"" at the end, None when there are none for now."""
+
+
+def read_frames(source: Readable, stream: FrameStream, chunk_bytes: int = 1) -> Iterator[RadarFrame]:
+    """Yields frames until the source ends; each as soon as its last byte is there.
+
+    Fewer bytes than asked for are what there is for now, none (None) are no end, and what the bytes are changes
+    nothing but what `stream` counts.
+
+    Args:
+        source: of bytes.
+        stream: that cuts them.
+        chunk_bytes: least number to ask for at once; more than 1 where reading does not wait for them, as of files.
+    """
+    while (data := source.read(max(stream.num_missing, chunk_bytes))) != b"":
+        yield from stream.feed(data or b"")
+    yield from stream.finish()
+
+
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
     return a.version == b.version and a.platform == b.platform
+
+
+def _place(header: FrameHeader) -> tuple[int, int]:
+    """In the sequence of frames; sub-frames share a number."""
+    return header.frame_number, header.subframe_number
 
 
 def _find_magic(buffer: bytearray, start: int, end: int) -> int:

@@ -1,33 +1,36 @@
-"""One frame of TI's out-of-box demo (SDK 3.x) to `RadarFrame` and back; bytes in, arrays out, no state.
+"""One frame of a TI demo to `RadarFrame`, and one of the out-of-box demo back to bytes; no state.
 
-A frame is a 40-byte header, `num_tlvs` blocks of type, length and payload, and padding up to a multiple of 32 bytes,
-all little-endian (mmWave SDK user's guide, "mmw demo output"). The payloads of interest:
-
-    1  detected points      N x 4 float32: x, y, z [m] in TI's axes, radial velocity [m/s]
-    5  range-Doppler map    range bins x Doppler bins of uint16, log2 magnitude
-    6  statistics           6 uint32, see `Stats`
-    7  side information     N x 2 int16: SNR, noise [0.1 dB]
-
-Neither header nor payload carries a checksum; what can be checked is that every length adds up.
+A frame is a header (`mission_core.radar.layout`), blocks of type, length and payload (`mission_core.radar.contents`),
+and padding. Neither header nor payload of the out-of-box demo carries a checksum; what can be checked is that every
+length adds up.
 """
 
+import math
 import struct
-from typing import NamedTuple
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.errors import FrameError
-from mission_core.geometry import rep103_to_ti, ti_to_rep103
-from mission_core.types import Column, Float32Array, Points, RadarFrame
+from mission_core.geometry import rep103_to_ti
+from mission_core.radar.contents import POINTS, SIDE_INFO, SIDE_INFO_STEP, STATIC_SIDE_INFO, kind_of, sdk2_doppler_bins
+from mission_core.radar.layout import (
+    LAYOUTS,
+    MAGIC,
+    MAX_PACKET_BYTES,
+    SDK2,
+    SDK3,
+    FrameHeader,
+    Layout,
+)
+from mission_core.radar.layout import (
+    TLV_HEADER_BYTES as TLV_HEADER_BYTES,
+)
+from mission_core.types import Column, Float32Array, Points, RadarContents, RadarFrame, Stats
 
-MAGIC = bytes((2, 1, 4, 3, 6, 5, 8, 7))
-HEADER_BYTES = 40
-TLV_HEADER_BYTES = 8
-PADDING_BYTES = 32
-MAX_PACKET_BYTES = 64 * 1024
-"""The longest frame of the demo, both heat maps on, has about 30 KiB."""
-MAX_TLVS = 32
+HEADER_BYTES = SDK3.header_bytes
+PADDING_BYTES = SDK3.padding_bytes
 
 TLV_POINTS = 1
 TLV_RANGE_DOPPLER = 5
@@ -36,7 +39,6 @@ TLV_SIDE_INFO = 7
 
 POINT_BYTES = 16
 SIDE_INFO_BYTES = 4
-SIDE_INFO_STEP = 0.1  # [dB]
 
 CPU_FREQUENCY = 200_000_000
 """Of the counter in the frame header [Hz]."""
@@ -47,100 +49,106 @@ PLATFORM = 0x000A6843
 _HEADER = struct.Struct("<8s8I")
 _TLV_HEADER = struct.Struct("<2I")
 _STATS = struct.Struct("<6I")
-_DECODED = frozenset({TLV_POINTS, TLV_RANGE_DOPPLER, TLV_SIDE_INFO})
 
 
-class FrameHeader(NamedTuple):
-    """The 40 bytes in front of a frame, in wire order.
-
-    Attributes:
-        magic: always `MAGIC`.
-        version: of the SDK, major << 24 | minor << 16 | bugfix << 8 | build.
-        packet_bytes: of the whole frame, padding included.
-        platform: 0xA6843 for the IWR6843.
-        frame_number: from 1, starts again with the sensor.
-        cpu_cycles: when the frame was sent, in cycles of the 200 MHz processor; wraps every 21.5 s.
-        num_points: as the firmware says; the length of TLV 1 is what counts.
-        num_tlvs: blocks that follow.
-        subframe_number: 0 unless advanced frames are configured.
-    """
-
-    magic: bytes
-    version: int
-    packet_bytes: int
-    platform: int
-    frame_number: int
-    cpu_cycles: int
-    num_points: int
-    num_tlvs: int
-    subframe_number: int
-
-
-class Stats(NamedTuple):
-    """Payload of TLV 6: times [us] and processor loads [%] of the sensor."""
-
-    inter_frame_processing_us: int = 0
-    transmit_output_us: int = 0
-    inter_frame_margin_us: int = 0
-    inter_chirp_margin_us: int = 0
-    active_frame_load: int = 0
-    inter_frame_load: int = 0
-
-
-def decode_header(data: bytes | bytearray, offset: int = 0) -> FrameHeader:
-    """Reads and checks the frame header at `offset`.
+def layout_of(raw: bytes) -> Layout:
+    """The layout with which a whole frame adds up.
 
     Raises:
-        FrameError: "truncated" when fewer than 40 bytes are there; "bad_header" when it does not start with the magic
-            word or a count is out of bounds.
+        FrameError: it adds up with none; what is wrong with it as a frame of the out-of-box demo.
+    """
+    found = next((layout for layout in LAYOUTS.values() if fits(raw, layout)), None)
+    if found is None:
+        _parts(raw, SDK3)
+        raise FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
+    return found
+
+
+def fits(raw: bytes, layout: Layout) -> bool:
+    """Whether a whole frame adds up with a layout.
+
+    Lengths do so by chance where a frame of one layout is damaged and read as of another. But for the out-of-box demo's
+    a frame must hold something known, therefore; an empty one tells no other layout.
     """
     try:
-        header = FrameHeader._make(_HEADER.unpack_from(data, offset))
-    except struct.error:
-        raise FrameError("truncated", f"a frame header has {HEADER_BYTES} bytes; the data ends before that") from None
-    if header.magic != MAGIC:
-        raise FrameError("bad_header", f"a frame starts with {MAGIC.hex(' ')}, found {header.magic.hex(' ')}")
-    if not HEADER_BYTES <= header.packet_bytes <= MAX_PACKET_BYTES:
-        raise FrameError(
-            "bad_header", f"frame length is {header.packet_bytes}, expected {HEADER_BYTES} to {MAX_PACKET_BYTES} bytes"
-        )
-    if header.num_tlvs > MAX_TLVS:
-        raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
-    return header
+        header = layout.header(raw)
+        known = [tlv.length for tlv in layout.tlvs(raw, header.num_tlvs) if kind_of(layout, tlv) is not None]
+    except FrameError:
+        return False
+    return header.packet_bytes == len(raw) and (layout is SDK3 or any(known))
 
 
-def decode_frame(raw: bytes) -> RadarFrame:
+def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
     """Decodes one whole frame.
 
     A frame without detections is valid: TLV 1 is then empty or absent and TLV 7 absent. SNR and noise are 0 dB where
     the sensor sends no side information (guiMonitor 2). Detections with a coordinate or velocity that is not finite
-    are dropped and counted. `range_doppler` is a read-only view of `raw`.
+    are dropped and counted. Arrays of `contents` may be read-only views of `raw`.
 
     Args:
         raw: the frame, from the magic word to the last byte of padding.
+        layout: of its header; None for whichever fits.
 
     Raises:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
-    header = decode_header(raw)
+    layout = layout_of(raw) if layout is None else layout
+    header, parts, skipped = _parts(raw, layout)
+    points = cast(Points | None, parts.pop(POINTS, None))
+    if points is None:
+        points = np.zeros((0, len(Column)), np.float32)
+    _add_side_info(points, parts.pop(SIDE_INFO, None))
+    if STATIC_SIDE_INFO in parts:
+        _add_side_info(parts.get("static_points", points[:0]), parts.pop(STATIC_SIDE_INFO))
+    points, nonfinite_points = _finite(points)
+    return RadarFrame(
+        frame_number=header.frame_number,
+        points=points,
+        layout=layout.name,
+        raw=raw,
+        contents=cast(RadarContents, parts),
+        unknown_tlvs=skipped,
+        nonfinite_points=nonfinite_points,
+    )
+
+
+def _parts(raw: bytes, layout: Layout) -> tuple[FrameHeader, dict[str, Any], dict[int, int]]:
+    """Header, what is in the blocks by name, and how often every type occurred that is not known."""
+    header = layout.header(raw)
     if len(raw) != header.packet_bytes:
         raise FrameError(
             "truncated" if len(raw) < header.packet_bytes else "bad_header",
             f"frame length is {header.packet_bytes} bytes, {len(raw)} were given",
         )
-    payloads, skipped = _split(raw, header.num_tlvs)
-    points = _decode_points(raw, payloads)
+    parts: dict[str, Any] = {}
+    skipped: dict[int, int] = {}
+    for tlv in layout.tlvs(raw, header.num_tlvs):
+        kind = kind_of(layout, tlv)
+        if kind is None:
+            skipped[tlv.kind] = skipped.get(tlv.kind, 0) + 1
+        elif kind.name in parts:
+            raise FrameError("bad_tlv", f"TLV {tlv.kind} ({kind.name}) occurs twice in one frame")
+        else:
+            parts[kind.name] = kind.decode(raw, tlv)
+            if layout is SDK2 and kind.name == POINTS:
+                parts["doppler_bins"] = sdk2_doppler_bins(raw, tlv)
+    return header, parts, skipped
+
+
+def _add_side_info(points: Points, side_info: Float32Array | None) -> None:
+    if side_info is None:
+        return
+    if len(side_info) != len(points):
+        raise FrameError("bad_tlv", f"side information is of {len(side_info)} detections, the frame has {len(points)}")
+    points[:, Column.SNR :] = side_info
+
+
+def _finite(points: Points) -> tuple[Points, int]:
+    """The finite ones, and how many are not."""
+    if math.isfinite(points.sum(dtype=np.float64)):
+        return points, 0
     finite = np.isfinite(points).all(axis=1)
-    nonfinite_points = len(points) - int(np.count_nonzero(finite))
-    return RadarFrame(
-        frame_number=header.frame_number,
-        points=points[finite] if nonfinite_points else points,
-        header_bytes=HEADER_BYTES,
-        raw=raw,
-        range_doppler=_decode_range_doppler(raw, payloads),
-        unknown_tlvs=skipped,
-        nonfinite_points=nonfinite_points,
-    )
+    return points[finite], len(points) - int(np.count_nonzero(finite))
 
 
 def encode_frame(
@@ -181,18 +189,9 @@ def encode_frame(
     packet_bytes = padded(HEADER_BYTES + len(body))
     if packet_bytes > MAX_PACKET_BYTES:
         raise FrameError("bad_header", f"frame has {packet_bytes} bytes, at most {MAX_PACKET_BYTES} can be sent")
-    header = FrameHeader(
-        magic=MAGIC,
-        version=SDK_VERSION,
-        packet_bytes=packet_bytes,
-        platform=PLATFORM,
-        frame_number=frame_number & 0xFFFFFFFF,
-        cpu_cycles=cpu_cycles & 0xFFFFFFFF,
-        num_points=len(points),
-        num_tlvs=len(tlvs),
-        subframe_number=0,
-    )
-    return (_HEADER.pack(*header) + body).ljust(packet_bytes, b"\0")
+    counters = frame_number & 0xFFFFFFFF, cpu_cycles & 0xFFFFFFFF
+    header = _HEADER.pack(MAGIC, SDK_VERSION, packet_bytes, PLATFORM, *counters, len(points), len(tlvs), 0)
+    return (header + body).ljust(packet_bytes, b"\0")
 
 
 def padded(num_bytes: int) -> int:
@@ -202,57 +201,3 @@ def padded(num_bytes: int) -> int:
 
 def _tlv(kind: int, payload: bytes) -> bytes:
     return _TLV_HEADER.pack(kind, len(payload)) + payload
-
-
-def _split(raw: bytes, num_tlvs: int) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
-    """Walks the TLVs: (offset, length) of each payload that is decoded, and how often every other type occurred."""
-    payloads: dict[int, tuple[int, int]] = {}
-    skipped: dict[int, int] = {}
-    position, end = HEADER_BYTES, len(raw)
-    for _ in range(num_tlvs):
-        start = position + TLV_HEADER_BYTES
-        if start > end:
-            raise FrameError("bad_tlv", f"TLV header at byte {position} reaches beyond the frame of {end} bytes")
-        kind, length = _TLV_HEADER.unpack_from(raw, position)
-        position = start + length
-        if position > end:
-            raise FrameError("bad_tlv", f"TLV {kind} of {length} bytes reaches beyond the frame of {end} bytes")
-        if kind not in _DECODED:
-            skipped[kind] = skipped.get(kind, 0) + 1
-        elif kind in payloads:
-            raise FrameError("bad_tlv", f"TLV {kind} occurs twice in one frame")
-        else:
-            payloads[kind] = start, length
-    if end - position >= PADDING_BYTES:
-        raise FrameError("bad_tlv", f"{end - position} bytes after the last TLV, expected less than {PADDING_BYTES}")
-    return payloads, skipped
-
-
-def _decode_points(raw: bytes, payloads: dict[int, tuple[int, int]]) -> Points:
-    offset, length = payloads.get(TLV_POINTS, (0, 0))
-    num_points, rest = divmod(length, POINT_BYTES)
-    if rest:
-        raise FrameError("bad_tlv", f"TLV {TLV_POINTS} has {length} bytes, expected a multiple of {POINT_BYTES}")
-    points: Float32Array = np.zeros((num_points, len(Column)), np.float32)
-    cartesian = np.frombuffer(raw, "<f4", 4 * num_points, offset).reshape(num_points, 4)
-    points[:, : Column.DOPPLER] = ti_to_rep103(cartesian[:, :3])
-    points[:, Column.DOPPLER] = cartesian[:, 3]
-    if TLV_SIDE_INFO in payloads:
-        offset, length = payloads[TLV_SIDE_INFO]
-        if length != SIDE_INFO_BYTES * num_points:
-            raise FrameError(
-                "bad_tlv",
-                f"TLV {TLV_SIDE_INFO} has {length} bytes, expected {SIDE_INFO_BYTES * num_points}",
-            )
-        side_info = np.frombuffer(raw, "<i2", 2 * num_points, offset).reshape(num_points, 2)
-        np.multiply(side_info, np.float32(SIDE_INFO_STEP), out=points[:, Column.SNR :])
-    return points
-
-
-def _decode_range_doppler(raw: bytes, payloads: dict[int, tuple[int, int]]) -> NDArray[np.uint16] | None:
-    if TLV_RANGE_DOPPLER not in payloads:
-        return None
-    offset, length = payloads[TLV_RANGE_DOPPLER]
-    if length % 2:
-        raise FrameError("bad_tlv", f"TLV {TLV_RANGE_DOPPLER} has {length} bytes, expected 2 for each bin")
-    return np.frombuffer(raw, "<u2", length // 2, offset)

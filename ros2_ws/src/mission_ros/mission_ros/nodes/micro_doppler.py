@@ -84,10 +84,10 @@ class MicroDoppler(ManagedNode):
     def _on_heatmap(self, tracks: RadarTrackArray, labelled: PointCloud2, raw: RadarFrame) -> None:
         with self._intake.guard():
             frame = messages.tracked_frame(tracks, labelled)
-            radar_frame = decode_frame(messages.radar_frame(raw))
-            if radar_frame.range_doppler is None:
+            bins = decode_frame(messages.radar_frame(raw)).contents.get("range_doppler")
+            if bins is None:
                 raise ConfigurationError("the radar sends no range-Doppler heatmap: set guiMonitor's 5th value to 1")
-            heatmap = self._profile.range_doppler_map(radar_frame.range_doppler)
+            heatmap = self._profile.range_doppler_map(bins)
             maps = self._maps.step_heatmap(frame, heatmap, self._profile.ranges, self._mount)
             self._publish(maps, tracks.header.frame_id)
 

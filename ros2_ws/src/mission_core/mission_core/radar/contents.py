@@ -1,0 +1,390 @@
+"""What the payloads of TI's frames mean: bytes in, arrays out. The same type number means another thing per layout.
+
+Sources: SDK user's guide, "mmw demo output" (types 1 to 9); mmwdemo_tlvs.h and the parsers of the Radar Toolbox (1000
+and above); guides of the people counting, long-range, area scanner and vital signs demos. Axes are TI's: x right, y
+forward, z up, azimuth from y to x; they are turned to REP-103 here and nowhere else.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from mission_core.errors import FrameError
+from mission_core.geometry import ti_to_rep103
+from mission_core.radar.layout import (
+    AREA_SCANNER,
+    LONG_RANGE,
+    PEOPLE_COUNTING,
+    SDK2,
+    SDK3,
+    TRACKING_2D,
+    Layout,
+    Tlv,
+)
+from mission_core.types import Column, Float32Array, Points, Stats, Targets, Temperatures, VitalSigns
+
+SIDE_INFO_STEP = np.float32(0.1)  # [dB]
+FARTHEST = 1000.0
+"""[m], beyond which no radar of this kind sees anything."""
+TARGET_IDS = 2**16
+"""Larger ones are no ids but another field of a target read in its place."""
+
+Decoder: TypeAlias = Callable[[bytes, Tlv], Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one type of a layout is.
+
+    Attributes:
+        name: key of `RadarContents`, or POINTS or SIDE_INFO.
+        decode: from the frame and the place of the payload.
+        head_bytes: in front of the items.
+        item_bytes: of each; 0 where there are none.
+    """
+
+    name: str
+    decode: Decoder
+    head_bytes: int = 0
+    item_bytes: int = 0
+
+    def fits(self, length: int) -> bool:
+        """Whether a payload may have that length [bytes]."""
+        rest = length - self.head_bytes
+        return rest >= 0 and rest % self.item_bytes == 0 if self.item_bytes else rest == 0
+
+
+# --- detections -------------------------------------------------------------------------------------------------------
+
+
+def _empty(num_points: int) -> Points:
+    return np.zeros((num_points, len(Column)), np.float32)
+
+
+def _cartesian(raw: bytes, tlv: Tlv) -> Points:
+    """x, y, z [m], velocity [m/s]: four floats."""
+    values = np.frombuffer(raw, "<f4", tlv.length // 4, tlv.start).reshape(-1, 4)
+    points = _empty(len(values))
+    points[:, Column.X] = values[:, 1]
+    np.negative(values[:, 0], out=points[:, Column.Y])
+    points[:, Column.Z : Column.SNR] = values[:, 2:]
+    return points
+
+
+def _spherical(raw: bytes, tlv: Tlv) -> Points:
+    """Range [m], azimuth, elevation [rad], velocity [m/s]: four floats."""
+    return _from_angles(*np.frombuffer(raw, "<f4", tlv.length // 4, tlv.start).reshape(-1, 4).T)
+
+
+def _compressed(raw: bytes, tlv: Tlv) -> Points:
+    """Five units, then int8 elevation and azimuth, int16 velocity, uint16 range and SNR (a linear ratio) in them."""
+    units = np.frombuffer(raw, "<f4", 5, tlv.start)
+    kind = np.dtype([("elevation", "i1"), ("azimuth", "i1"), ("doppler", "<i2"), ("range", "<u2"), ("snr", "<u2")])
+    values = np.frombuffer(raw, kind, (tlv.length - 20) // 8, tlv.start + 20)
+    elevation, azimuth, doppler, ranges, snr = (
+        values[name].astype(np.float32) * unit for name, unit in zip(kind.names or (), units, strict=True)
+    )
+    points = _from_angles(ranges, azimuth, elevation, doppler)
+    points[:, Column.SNR] = _decibels(snr, units[4])
+    return points
+
+
+def _flat(raw: bytes, tlv: Tlv) -> Points:
+    """Range [m], azimuth [rad], velocity [m/s], SNR, a linear ratio: four floats."""
+    ranges, azimuth, doppler, snr = np.frombuffer(raw, "<f4", tlv.length // 4, tlv.start).reshape(-1, 4).T
+    points = _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler)
+    points[:, Column.SNR] = _decibels(snr, np.float32(0.0))
+    return points
+
+
+def _compressed_flat(raw: bytes, tlv: Tlv) -> Points:
+    """Four units, then int8 azimuth and velocity, uint16 range and SNR (a linear ratio) in them."""
+    units = np.frombuffer(raw, "<f4", 4, tlv.start)
+    kind = np.dtype([("azimuth", "i1"), ("doppler", "i1"), ("range", "<u2"), ("snr", "<u2")])
+    values = np.frombuffer(raw, kind, (tlv.length - 16) // 6, tlv.start + 16)
+    azimuth, doppler, ranges, snr = (
+        values[name].astype(np.float32) * unit for name, unit in zip(kind.names or (), units, strict=True)
+    )
+    points = _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler)
+    points[:, Column.SNR] = _decibels(snr, units[3])
+    return points
+
+
+def _flat_of_either_form(raw: bytes, tlv: Tlv) -> Points:
+    """Firmware sends floats or multiples of units; where the length leaves it open, floats have to be possible."""
+    if tlv.length % 16 == 0:
+        ranges, azimuth, *_ = np.frombuffer(raw, "<f4", tlv.length // 4, tlv.start).reshape(-1, 4).T
+        if (tlv.length - 16) % 6 or ((ranges >= 0.0) & (ranges < FARTHEST) & (np.abs(azimuth) < np.pi)).all():
+            return _flat(raw, tlv)
+    return _compressed_flat(raw, tlv)
+
+
+def _from_angles(ranges: Float32Array, azimuth: Float32Array, elevation: Float32Array, doppler: Float32Array) -> Points:
+    points = _empty(len(ranges))
+    with np.errstate(invalid="ignore"):  # what is not finite is dropped and counted
+        level = ranges * np.cos(elevation)
+        points[:, Column.X] = level * np.cos(azimuth)
+        points[:, Column.Y] = -level * np.sin(azimuth)
+        points[:, Column.Z] = ranges * np.sin(elevation)
+    points[:, Column.DOPPLER] = doppler
+    return points
+
+
+def _decibels(ratio: Float32Array, least: np.float32) -> Float32Array:
+    """Of a ratio; one of nothing is taken for the least that can be told."""
+    smallest = max(float(least), float(np.finfo(np.float32).tiny))
+    with np.errstate(invalid="ignore"):
+        return np.float32(10.0) * np.log10(np.maximum(ratio, np.float32(smallest)))
+
+
+def _fixed_point(raw: bytes, tlv: Tlv) -> Points:
+    """Number and exponent, then range bin, Doppler bin, peak, and x, y, z in 2^-exponent m: SDK 1 and 2."""
+    values, exponent = _sdk2_objects(raw, tlv)
+    points = _empty(len(values))
+    points[:, : Column.DOPPLER] = ti_to_rep103(values[:, 3:].astype(np.float32) * np.float32(2.0**-exponent))
+    return points
+
+
+def _sdk2_objects(raw: bytes, tlv: Tlv) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
+    if not tlv.length:
+        return np.zeros((0, 6), np.int16), 0
+    num_points, exponent = struct.unpack_from("<2H", raw, tlv.start)
+    if tlv.length != 4 + 12 * num_points or exponent > 15:
+        raise FrameError(
+            "bad_tlv",
+            f"TLV {tlv.kind} has {tlv.length} bytes for {num_points} points in 2^-{exponent} m, expected 4 and 12 each",
+        )
+    return np.frombuffer(raw, "<i2", 6 * num_points, tlv.start + 4).reshape(-1, 6), exponent
+
+
+def _side_info(raw: bytes, tlv: Tlv) -> Float32Array:
+    """SNR and noise [0.1 dB], signed."""
+    return np.frombuffer(raw, "<i2", tlv.length // 2, tlv.start).reshape(-1, 2) * SIDE_INFO_STEP
+
+
+# --- everything else --------------------------------------------------------------------------------------------------
+
+
+def _words(raw: bytes, tlv: Tlv) -> np.ndarray[Any, np.dtype[np.uint16]]:
+    return np.frombuffer(raw, "<u2", tlv.length // 2, tlv.start)
+
+
+def _bytes(raw: bytes, tlv: Tlv) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.frombuffer(raw, np.uint8, tlv.length, tlv.start)
+
+
+def _floats(raw: bytes, tlv: Tlv) -> Float32Array:
+    return np.frombuffer(raw, "<f4", tlv.length // 4, tlv.start)
+
+
+def _complex(raw: bytes, tlv: Tlv) -> np.ndarray[Any, np.dtype[np.complex64]]:
+    """The imaginary part comes first."""
+    parts = np.frombuffer(raw, "<i2", tlv.length // 2, tlv.start).reshape(-1, 2).astype(np.float32)
+    return parts[:, ::-1].copy().view(np.complex64)[:, 0]
+
+
+def _word(raw: bytes, tlv: Tlv) -> int:
+    return int(struct.unpack_from("<I", raw, tlv.start)[0])
+
+
+def _float(raw: bytes, tlv: Tlv) -> float:
+    return float(struct.unpack_from("<f", raw, tlv.start)[0])
+
+
+def _velocity(raw: bytes, tlv: Tlv) -> tuple[float, bool]:
+    value, trusted = struct.unpack_from("<f?", raw, tlv.start)
+    return float(value), bool(trusted)
+
+
+def _stats(raw: bytes, tlv: Tlv) -> Stats:
+    return Stats._make(struct.unpack_from("<6I", raw, tlv.start))
+
+
+def _temperatures(raw: bytes, tlv: Tlv) -> Temperatures:
+    fault, time_ms, *celsius = struct.unpack_from("<iI10h", raw, tlv.start)
+    return Temperatures(fault == 0, time_ms, tuple(celsius[:4]), tuple(celsius[4:7]), celsius[7], tuple(celsius[8:]))
+
+
+def _vital_signs(raw: bytes, tlv: Tlv) -> VitalSigns:
+    target, range_bin, deviation, heart, breath, *waves = struct.unpack_from("<2H33f", raw, tlv.start)
+    return VitalSigns(target, range_bin, deviation, heart, breath, tuple(waves[:15]), tuple(waves[15:]))
+
+
+def _vital_signs_of_one(raw: bytes, tlv: Tlv) -> VitalSigns:
+    """VitalSignsDemo_OutputStats of the lab for one person: rates from the largest peaks of both spectra."""
+    values = struct.unpack_from("<2HfI2H28f", raw, tlv.start)
+    return VitalSigns(0, values[1], 0.0, heart_rate=values[9], breath_rate=values[13])
+
+
+def sdk2_doppler_bins(raw: bytes, tlv: Tlv) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """(N,) Doppler bins of detections of SDK 1 and 2, from whose frames alone no velocity can be told."""
+    return _sdk2_objects(raw, tlv)[0][:, 1]
+
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+
+class _TargetForm(NamedTuple):
+    """Places of a target's fields among its words, the first of which is the id."""
+
+    words: int
+    position: tuple[int, ...]
+    velocity: tuple[int, ...]
+    acceleration: tuple[int, ...]
+    covariance: int  # numbers of its matrix, which begin behind the kinematics; the gate's gain follows them
+    confidence: bool
+
+
+_3D = (1, 2, 3), (4, 5, 6), (7, 8, 9)
+_3D_FORMERLY = (1, 2, 7), (3, 4, 8), (5, 6, 9)
+_2D = (1, 2), (3, 4), (5, 6)
+_TARGET_FORMS = (
+    _TargetForm(28, *_3D, 16, True),
+    _TargetForm(27, *_3D_FORMERLY, 16, False),
+    _TargetForm(18, *_2D, 9, True),
+    _TargetForm(17, *_2D, 9, False),
+    _TargetForm(10, *_3D_FORMERLY, 0, False),
+    _TargetForm(7, *_2D, 0, False),
+)
+"""112, 108, 72, 68, 40 and 28 bytes; demos changed their order of fields with their size."""
+
+
+def _targets(raw: bytes, tlv: Tlv) -> Targets:
+    """Targets of whichever form makes sense: a list may be as long as one of another form with other targets."""
+    for form in _TARGET_FORMS:
+        if tlv.length % (4 * form.words) == 0:
+            words = np.frombuffer(raw, "<u4", tlv.length // 4, tlv.start).reshape(-1, form.words)
+            if _makes_sense(words):
+                return _targets_of(words, form)
+    sizes = ", ".join(str(4 * form.words) for form in _TARGET_FORMS)
+    raise FrameError("bad_tlv", f"TLV {tlv.kind} has {tlv.length} bytes, which are no targets of {sizes} bytes")
+
+
+def _makes_sense(words: np.ndarray[Any, np.dtype[np.uint32]]) -> bool:
+    """Whether every row begins with an id of its own, and ids are nowhere else: they would be tiny floats there."""
+    ids, others = words[:, 0], words[:, 1:]
+    misplaced = (others > 0) & (others < TARGET_IDS)
+    return bool((ids < TARGET_IDS).all()) and len(np.unique(ids)) == len(ids) and not bool(misplaced.any())
+
+
+def _targets_of(words: np.ndarray[Any, np.dtype[np.uint32]], form: _TargetForm) -> Targets:
+    values = words.view("<f4")
+    behind = 1 + len(form.position) + len(form.velocity) + len(form.acceleration)
+    size = round(form.covariance**0.5)
+    covariances = None
+    if size:
+        turned = np.ones(size, np.float32)
+        turned[1] = -1.0  # azimuth grows to the right there
+        matrices = values[:, behind : behind + form.covariance].reshape(-1, size, size)
+        covariances = matrices * np.outer(turned, turned)
+    gain = behind + form.covariance
+    return Targets(
+        ids=words[:, 0].astype(np.int32),
+        positions=_vectors(values, form.position),
+        velocities=_vectors(values, form.velocity),
+        accelerations=_vectors(values, form.acceleration),
+        covariances=covariances,
+        gains=values[:, gain].copy() if form.covariance else None,
+        confidences=values[:, gain + 1].copy() if form.confidence else None,
+    )
+
+
+def _vectors(values: Float32Array, places: tuple[int, ...]) -> Float32Array:
+    found = np.zeros((len(values), 3), np.float32)
+    found[:, : len(places)] = values[:, places]
+    return ti_to_rep103(found)
+
+
+def _target_heights(raw: bytes, tlv: Tlv) -> dict[int, tuple[float, float]]:
+    """Lower and upper end by target; the upper one comes first on the wire."""
+    return {
+        target: (low, high) for target, high, low in struct.iter_unpack("<I2f", raw[tlv.start : tlv.start + tlv.length])
+    }
+
+
+# --- which type is what -----------------------------------------------------------------------------------------------
+
+POINTS = "points"
+SIDE_INFO = "side_info"
+STATIC_SIDE_INFO = "static_side_info"
+
+_PROFILES = {2: (Kind("range_profile", _words, item_bytes=2),), 3: (Kind("noise_profile", _words, item_bytes=2),)}
+_OUT_OF_BOX: dict[int, tuple[Kind, ...]] = {
+    1: (Kind(POINTS, _cartesian, item_bytes=16),),
+    **_PROFILES,
+    4: (Kind("azimuth_heatmap", _complex, item_bytes=4),),
+    5: (Kind("range_doppler", _words, item_bytes=2),),
+    6: (Kind("stats", _stats, 24), Kind("vital_signs", _vital_signs_of_one, 128)),
+    7: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
+    8: (Kind("antenna_heatmap", _complex, item_bytes=4),),
+    9: (Kind("temperatures", _temperatures, 28),),
+}
+_TARGETS = (Kind("targets", _targets, item_bytes=4),)
+_TARGET_INDEX = (Kind("target_index", _bytes, item_bytes=1),)
+_PRESENCE = (Kind("presence", _word, 4),)
+_COMPRESSED = (Kind(POINTS, _compressed, 20, 8),)
+
+KINDS: Mapping[Layout, Mapping[int, tuple[Kind, ...]]] = {
+    SDK3: {
+        **_OUT_OF_BOX,
+        1000: (Kind(POINTS, _spherical, item_bytes=16),),
+        1010: _TARGETS,
+        1011: _TARGET_INDEX,
+        1012: (Kind("target_heights", _target_heights, item_bytes=12),),
+        1020: _COMPRESSED,
+        1021: _PRESENCE,
+        1030: (Kind("occupancy", _word, 4),),
+        1031: (Kind("surface", _float, 4),),
+        1033: (Kind("velocity", _velocity, 5), Kind("velocity", _velocity, 8)),
+        1040: (Kind("vital_signs", _vital_signs, 136),),
+        1050: (Kind("gesture_features", _floats, 40),),
+        1051: (Kind("gesture_probabilities", _floats, 40),),
+    },
+    SDK2: _OUT_OF_BOX | {1: (Kind(POINTS, _fixed_point, item_bytes=4),)},  # Doppler comes as a bin: see `doppler_bins`
+    AREA_SCANNER: {
+        1: (Kind(POINTS, _spherical, item_bytes=16),),
+        **_PROFILES,
+        7: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
+        8: (Kind("static_points", _cartesian, item_bytes=16),),
+        9: (Kind(STATIC_SIDE_INFO, _side_info, item_bytes=4),),
+        10: _TARGETS,
+        11: _TARGET_INDEX,
+    },
+    PEOPLE_COUNTING: {6: _COMPRESSED, 7: _TARGETS, 8: _TARGET_INDEX, 11: _PRESENCE},
+    LONG_RANGE: {
+        6: (Kind(POINTS, _spherical, item_bytes=16),),
+        7: _TARGETS,
+        8: _TARGET_INDEX,
+        9: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
+    },
+    TRACKING_2D: {
+        6: (Kind(POINTS, _flat_of_either_form, item_bytes=16), Kind(POINTS, _flat_of_either_form, 16, 6)),
+        7: _TARGETS,
+        8: _TARGET_INDEX,
+    },
+}
+"""By layout and type, what it can be: the first whose length fits. Other types are skipped and counted."""
+
+
+def kind_of(layout: Layout, tlv: Tlv) -> Kind | None:
+    """What a block is; None for a type that is not known.
+
+    Raises:
+        FrameError: "bad_tlv": no block of its type has its length.
+    """
+    possible = KINDS[layout].get(tlv.kind)
+    if possible is None:
+        return None
+    for kind in possible:
+        if kind.fits(tlv.length):
+            return kind
+    expected = " or ".join(_lengths(kind) for kind in possible)
+    raise FrameError("bad_tlv", f"TLV {tlv.kind} has {tlv.length} bytes, expected {expected}")
+
+
+def _lengths(kind: Kind) -> str:
+    items = f"a multiple of {kind.item_bytes}" if kind.item_bytes else ""
+    return " and ".join(filter(None, (str(kind.head_bytes or ""), items))) + f" ({kind.name})"
