@@ -1,5 +1,7 @@
 """Damage of every kind: what must come out, and that it does not depend on how the bytes were cut."""
 
+import io
+import socket
 import struct
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from radar_frames import HEADER_BYTES, ONE_POINT, frame_of
 
 from mission_core.radar.layout import MAGIC
-from mission_core.radar.stream import FrameStream, StreamCounters
+from mission_core.radar.stream import DOUBTS, FrameStream, StreamCounters, read_frames
 from mission_core.radar.tlv import encode_frame
 from mission_core.types import RadarFrame
 
@@ -186,3 +189,124 @@ def test_real_capture(mission_data: Path, chunk: int) -> None:
     assert counters == StreamCounters(frames=101)
     num_points = [len(frame.points) for frame in frames]
     assert (min(num_points), max(num_points), num_points.count(0)) == (0, 23, 4)
+
+
+# --- layouts ----------------------------------------------------------------------------------------------------------
+
+
+def of_layout(name: str, number: int) -> bytes:
+    return frame_of(name, ONE_POINT[name], number=number)
+
+
+@pytest.mark.parametrize("chunk", [1, 17, 10_000])
+@pytest.mark.parametrize("name", HEADER_BYTES)
+def test_every_layout_is_found_out(name: str, chunk: int) -> None:
+    data = b"".join(of_layout(name, number) for number in range(1, 6))
+    frames, counters = frames_of(b"noise" + data, chunk)
+    assert numbers(frames) == [1, 2, 3, 4, 5]
+    assert {frame.layout for frame in frames} == {name}
+    assert counters == StreamCounters(frames=5, resyncs=1, bytes_dropped=5)
+
+
+@pytest.mark.parametrize("name", HEADER_BYTES)
+def test_a_layout_may_be_forced(name: str) -> None:
+    others = set(HEADER_BYTES) - {name}
+    data = of_layout(name, 1) + of_layout(name, 2)
+    assert numbers(FrameStream(name).feed(data)) == [1, 2]
+    assert all(not any(f.points.size for f in FrameStream(other).feed(data)) for other in others)
+
+
+def test_once_found_out_the_layout_stays_until_nothing_has_it_any_more() -> None:
+    stream = FrameStream()
+    stream.feed(of_layout("long_range", 1))
+    others = b"".join(of_layout("sdk3", number) for number in range(1, DOUBTS + 1))
+    assert stream.feed(others) == []
+    assert numbers(stream.feed(of_layout("sdk3", 20))) == [20]
+
+
+def test_an_empty_frame_tells_no_layout() -> None:
+    stream = FrameStream()
+    stream.feed(frame_of("sdk3"))
+    assert numbers(stream.feed(of_layout("people_counting", 2))) == [2]
+
+
+def test_a_wrong_checksum_is_counted_and_the_frame_kept() -> None:
+    raw = bytearray(of_layout("people_counting", 1))
+    raw[28] ^= 1  # chirp margin
+    stream = FrameStream()
+    assert numbers(stream.feed(bytes(raw) + of_layout("people_counting", 2))) == [1, 2]
+    assert stream.counters == StreamCounters(frames=2, errors={"bad_checksum": 1})
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(HEADER_BYTES)), st.data())
+def test_bytes_lost_in_any_layout_cost_one_frame(name: str, data: st.DataObject) -> None:
+    second = of_layout(name, 3)
+    num_lost = data.draw(st.integers(1, len(second) - 1))
+    start = data.draw(st.integers(0, len(second) - num_lost))
+    damaged = second[:start] + second[start + num_lost :]
+    parts = of_layout(name, 1), of_layout(name, 2), damaged, of_layout(name, 4), of_layout(name, 5)
+    frames, _ = frames_of(b"".join(parts), 10_000)
+    assert numbers(frames) == [1, 2, 4, 5]
+
+
+def test_sub_frames_share_a_number_and_lose_nothing() -> None:
+    stream = FrameStream()
+    first = of_layout("sdk3", 1)
+    second = first[:36] + struct.pack("<I", 1) + first[40:]
+    assert numbers(stream.feed(first + second + of_layout("sdk3", 2))) == [1, 1, 2]
+    assert stream.counters == StreamCounters(frames=3)
+    damaged = FrameStream()
+    assert numbers(damaged.feed(first[:50] + second + of_layout("sdk3", 2))) == [1, 2]
+    assert damaged.counters.errors == {"truncated": 1}
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def test_reads_from_anything_that_can_be_read() -> None:
+    data = b"".join(map(good, range(1, 6)))
+    for chunk_bytes in (1, 100_000):
+        stream = FrameStream()
+        assert numbers(list(read_frames(io.BytesIO(data), stream, chunk_bytes))) == [1, 2, 3, 4, 5]
+        assert stream.counters == StreamCounters(frames=5)
+
+
+def test_waits_for_nothing_behind_a_frame() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as source:
+        ours.settimeout(10.0)
+        frames = read_frames(source, FrameStream())
+        for number in (1, 2, 3):
+            theirs.sendall(good(number))
+            assert next(frames).frame_number == number
+        theirs.close()
+        assert list(frames) == []
+
+
+class Hesitant:
+    """Gives a few bytes, or none for now, or an end."""
+
+    def __init__(self, *pieces: bytes | None) -> None:
+        self.pieces = list(pieces)
+
+    def read(self, size: int, /) -> bytes | None:
+        piece = self.pieces.pop(0)
+        if piece is not None and len(piece) > size:
+            self.pieces.insert(0, piece[size:])
+            return piece[:size]
+        return piece
+
+
+def test_the_end_a_pause_and_bad_content_are_three_things() -> None:
+    pause = FrameStream()
+    assert numbers(list(read_frames(Hesitant(good(1)[:100], None, good(1)[100:], b""), pause))) == [1]
+    assert pause.counters == StreamCounters(frames=1)
+    end = FrameStream()
+    source = Hesitant(good(1)[:100], b"", good(1)[100:])
+    assert list(read_frames(source, end)) == []
+    assert len(source.pieces) == 1
+    assert end.counters.errors == {"truncated": 1}
+    bad = FrameStream()
+    assert numbers(list(read_frames(Hesitant(good(1)[:100], b"?", good(1)[100:], good(2), b""), bad))) == [2]
+    assert bad.counters.errors == {"bad_tlv": 1}

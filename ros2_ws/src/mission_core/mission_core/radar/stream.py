@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
-from mission_core.radar.layout import AUTO, MAGIC, FrameHeader, Layout, checksum_of, layouts_named
+from mission_core.radar.layout import AUTO, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
 from mission_core.radar.tlv import decode_frame, fits
 from mission_core.types import RadarFrame
 
@@ -153,37 +153,29 @@ class FrameStream:
     def _read_header(self, final: bool) -> tuple[Layout, FrameHeader] | None:
         """Layout and header of the frame that begins here; None while that cannot be told.
 
-        Of several layouts it is the first with which the whole frame adds up, and as long as it is not all here the
-        first whose header looks like TI's.
+        Of several layouts it is the first with which the whole frame adds up. All that begin as the out-of-box demo's
+        have their length in the same place, and what is at that place in others is no length.
 
         Raises:
             FrameError: it is no header of any possible layout.
         """
-        readings: list[tuple[Layout, FrameHeader]] = []
         here = len(self._buffer) - self._start
         for layout in self._layouts:
             if here < layout.header_bytes and not final:
                 self._wait_for(self._start + layout.header_bytes)
-                break
+                return None
             try:
                 header = layout.header(self._buffer, self._start)
             except FrameError:
                 continue
-            if len(self._layouts) == 1 or self._fits(layout, header):
+            if len(self._layouts) == 1 or (_may_be(layout, header) and self._may_fit(layout, header)):
                 return layout, header
-            if here < header.packet_bytes:
-                readings.append((layout, header))
-        else:
-            if not readings:
-                first = self._layouts[0]
-                return first, first.header(self._buffer, self._start)
-        if not readings:
-            return None
-        return next((each for each in readings if each[1].platform >> 16 == TI_PLATFORM), readings[0])
+        first = self._layouts[0]
+        return first, first.header(self._buffer, self._start)
 
-    def _fits(self, layout: Layout, header: FrameHeader) -> bool:
+    def _may_fit(self, layout: Layout, header: FrameHeader) -> bool:
         end = self._start + header.packet_bytes
-        return len(self._buffer) >= end and fits(bytes(self._buffer[self._start : end]), layout)
+        return len(self._buffer) < end or fits(bytes(self._buffer[self._start : end]), layout)
 
     def _find_later_header(self, layout: Layout, header: FrameHeader, end: int) -> int | None:
         """Looks inside the current frame, as far as it is here, for the header of a later frame.
@@ -264,6 +256,11 @@ def read_frames(source: Readable, stream: FrameStream, chunk_bytes: int = 1) -> 
     while (data := source.read(max(stream.num_missing, chunk_bytes))) != b"":
         yield from stream.feed(data or b"")
     yield from stream.finish()
+
+
+def _may_be(layout: Layout, header: FrameHeader) -> bool:
+    """Whether a frame that is not all here yet may have a layout; anything may be the out-of-box demo's."""
+    return layout is SDK3 or header.platform >> 16 == TI_PLATFORM
 
 
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
