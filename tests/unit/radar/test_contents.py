@@ -283,7 +283,7 @@ def test_no_targets() -> None:
 
 
 def test_what_cannot_be_targets_is_damage() -> None:
-    with pytest.raises(FrameError, match="TLV 1010 has 116 bytes, which are no targets of 112, 108") as caught:
+    with pytest.raises(FrameError, match="116 bytes are no targets of 112, 108") as caught:
         decode_frame(frame_of("sdk3", ONE_POINT["sdk3"], (1010, target(112, 1) + bytes(4))))
     assert caught.value.kind == "bad_tlv"
 

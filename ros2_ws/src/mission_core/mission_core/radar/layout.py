@@ -58,14 +58,6 @@ class FrameHeader(NamedTuple):
     checksum: int = 0
 
 
-class Tlv(NamedTuple):
-    """Where a block's payload is in its frame [bytes]."""
-
-    kind: int
-    start: int
-    length: int
-
-
 class Layout:
     """One of the headers.
 
@@ -119,8 +111,8 @@ class Layout:
             raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
         return header
 
-    def tlvs(self, raw: bytes, num_tlvs: int) -> list[Tlv]:
-        """Walks the blocks of a frame, which must be all of it but the padding.
+    def tlvs(self, raw: bytes, num_tlvs: int) -> list[tuple[int, int, int]]:
+        """Type, start and length [bytes] of a frame's payloads, which with their headers must be all but its padding.
 
         Raises:
             FrameError: "bad_tlv": a block reaches beyond the frame, or they do not end where it does.
@@ -136,7 +128,7 @@ class Layout:
             position = start + length
             if length < 0 or position > end:
                 raise FrameError("bad_tlv", f"TLV {kind} of {length} bytes reaches beyond the frame of {end} bytes")
-            found.append(Tlv(kind, start, length))
+            found.append((kind, start, length))
         if end - position >= self.padding_bytes:
             raise FrameError(
                 "bad_tlv", f"{end - position} bytes after the last TLV, expected less than {self.padding_bytes}"

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
 from mission_core.radar.layout import AUTO, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
-from mission_core.radar.tlv import decode_frame, fits
+from mission_core.radar.tlv import decode_blocks, fits
 from mission_core.types import RadarFrame
 
 LARGEST_GAP = 10_000
@@ -128,7 +128,7 @@ class FrameStream:
                 if self._searched < end and not final:
                     self._wait_for(end)
                     return
-                frame = decode_frame(bytes(self._buffer[self._start : end]), layout)
+                frame = decode_blocks(bytes(self._buffer[self._start : end]), layout, header)
             except FrameError as error:
                 self._reject(error.kind, resume=self._start + len(MAGIC))
                 continue

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from mission_core.errors import FrameError
 from mission_core.geometry import rep103_to_ti
-from mission_core.radar.contents import POINTS, SIDE_INFO, SIDE_INFO_STEP, STATIC_SIDE_INFO, kind_of, sdk2_doppler_bins
+from mission_core.radar.contents import (
+    POINTS,
+    SIDE_INFO,
+    SIDE_INFO_STEP,
+    STATIC_POINTS,
+    STATIC_SIDE_INFO,
+    kind_of,
+    sdk2_doppler_bins,
+)
 from mission_core.radar.layout import (
     LAYOUTS,
     MAGIC,
@@ -27,7 +35,7 @@ from mission_core.radar.layout import (
 from mission_core.radar.layout import (
     TLV_HEADER_BYTES as TLV_HEADER_BYTES,
 )
-from mission_core.types import Column, Float32Array, Points, RadarContents, RadarFrame, Stats
+from mission_core.types import Column, Points, RadarContents, RadarFrame, Stats
 
 HEADER_BYTES = SDK3.header_bytes
 PADDING_BYTES = SDK3.padding_bytes
@@ -59,7 +67,7 @@ def layout_of(raw: bytes) -> Layout:
     """
     found = next((layout for layout in LAYOUTS.values() if fits(raw, layout)), None)
     if found is None:
-        _parts(raw, SDK3)
+        _parts(raw, SDK3, SDK3.header(raw))
         raise FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
     return found
 
@@ -72,7 +80,8 @@ def fits(raw: bytes, layout: Layout) -> bool:
     something known, too, so that an empty one tells no other layout.
     """
     try:
-        header, parts, skipped = _parts(raw, layout)
+        header = layout.header(raw)
+        parts, skipped = _parts(raw, layout, header)
     except FrameError:
         return False
     return 0 not in skipped and (layout is SDK3 or (header.num_tlvs > 0 and any(map(_says_something, parts.values()))))
@@ -97,28 +106,26 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
     layout = layout_of(raw) if layout is None else layout
-    header, parts, skipped = _parts(raw, layout)
-    points = cast(Points | None, parts.pop(POINTS, None))
-    if points is None:
-        points = np.zeros((0, len(Column)), np.float32)
-    _add_side_info(points, parts.pop(SIDE_INFO, None))
-    if STATIC_SIDE_INFO in parts:
-        _add_side_info(parts.get("static_points", points[:0]), parts.pop(STATIC_SIDE_INFO))
-    points, nonfinite_points = _finite(points)
+    return decode_blocks(raw, layout, layout.header(raw))
+
+
+def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame:
+    """Decodes one whole frame whose header has been read; see `decode_frame`."""
+    parts, skipped = _parts(raw, layout, header)
+    points = _detections(parts, POINTS, SIDE_INFO)
+    if STATIC_POINTS in parts or STATIC_SIDE_INFO in parts:
+        parts[STATIC_POINTS] = _detections(parts, STATIC_POINTS, STATIC_SIDE_INFO)
+    flat, nonfinite_points = points.ravel(), 0
+    if not math.isfinite(flat.dot(flat)):  # much faster than asking each
+        finite = np.isfinite(points).all(axis=1)
+        points, nonfinite_points = points[finite], len(points) - int(np.count_nonzero(finite))
     return RadarFrame(
-        frame_number=header.frame_number,
-        points=points,
-        layout=layout.name,
-        raw=raw,
-        contents=cast(RadarContents, parts),
-        unknown_tlvs=skipped,
-        nonfinite_points=nonfinite_points,
+        header.frame_number, points, layout.name, raw, cast(RadarContents, parts), skipped, nonfinite_points
     )
 
 
-def _parts(raw: bytes, layout: Layout) -> tuple[FrameHeader, dict[str, Any], dict[int, int]]:
-    """Header, what is in the blocks by name, and how often every type occurred that is not known."""
-    header = layout.header(raw)
+def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
+    """What is in the blocks by name, and how often every type occurred that is not known."""
     if len(raw) != header.packet_bytes:
         raise FrameError(
             "truncated" if len(raw) < header.packet_bytes else "bad_header",
@@ -126,34 +133,34 @@ def _parts(raw: bytes, layout: Layout) -> tuple[FrameHeader, dict[str, Any], dic
         )
     parts: dict[str, Any] = {}
     skipped: dict[int, int] = {}
-    for tlv in layout.tlvs(raw, header.num_tlvs):
-        kind = kind_of(layout, tlv)
+    view = memoryview(raw)
+    for number, start, length in layout.tlvs(raw, header.num_tlvs):
+        kind = kind_of(layout, number, length)
         if kind is None:
-            skipped[tlv.kind] = skipped.get(tlv.kind, 0) + 1
+            skipped[number] = skipped.get(number, 0) + 1
         elif kind.name in parts:
-            raise FrameError("bad_tlv", f"TLV {tlv.kind} ({kind.name}) occurs twice in one frame")
+            raise FrameError("bad_tlv", f"TLV {number} ({kind.name}) occurs twice in one frame")
         else:
-            parts[kind.name] = kind.decode(raw, tlv)
+            payload = view[start : start + length]
+            parts[kind.name] = kind.decode(payload)
             if layout is SDK2 and kind.name == POINTS:
-                parts["doppler_bins"] = sdk2_doppler_bins(raw, tlv)
-    return header, parts, skipped
+                parts["doppler_bins"] = sdk2_doppler_bins(payload)
+    return parts, skipped
 
 
-def _add_side_info(points: Points, side_info: Float32Array | None) -> None:
-    if side_info is None:
-        return
-    if len(side_info) != len(points):
-        raise FrameError("bad_tlv", f"side information is of {len(side_info)} detections, the frame has {len(points)}")
-    points[:, Column.SNR :] = side_info
-
-
-def _finite(points: Points) -> tuple[Points, int]:
-    """The finite ones, and how many are not."""
-    flat = points.ravel()
-    if math.isfinite(flat.dot(flat)):  # much faster than asking each
-        return points, 0
-    finite = np.isfinite(points).all(axis=1)
-    return points[finite], len(points) - int(np.count_nonzero(finite))
+def _detections(parts: dict[str, Any], name: str, side_info_name: str) -> Points:
+    """Takes detections and what stands beside them out of the parts."""
+    points: Points | None = parts.pop(name, None)
+    if points is None:
+        points = np.zeros((0, len(Column)), np.float32)
+    side_info: Points | None = parts.pop(side_info_name, None)
+    if side_info is not None:
+        if len(side_info) != len(points):
+            raise FrameError(
+                "bad_tlv", f"side information is of {len(side_info)} detections, the frame has {len(points)}"
+            )
+        points += side_info
+    return points
 
 
 def encode_frame(
