@@ -1,11 +1,15 @@
 import json
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from radar_frames import ONE_POINT, frame_of
 from serial.tools.list_ports_common import ListPortInfo
 
 from mission_core.cli import main
+from mission_core.paths import share_directory
 from mission_core.radar import device
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"
@@ -33,6 +37,66 @@ def test_decodes_to_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert title.split()[:3] == ["frame", "bytes", "points"]
     assert [row.split()[:3] for row in rows] == [["1", "288", "10"], ["2", "96", "0"], ["3", "288", "10"]]
     assert counters.startswith("frames: 3, resyncs: 0")
+
+
+def test_every_layout_and_what_is_in_it_becomes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = struct.pack("<I9f", 3, 1.0, 2.0, *[0.0] * 4, 1.5, 0.0, 0.0)
+    (tmp_path / "scanner").write_bytes(
+        frame_of("area_scanner", ONE_POINT["area_scanner"], (10, target), (77, bytes(3)))
+    )
+    assert main(["radar", "decode", str(tmp_path / "scanner"), "--json"]) == 0
+    frame, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (frame["layout"], frame["header_bytes"]) == ("area_scanner", 44)
+    assert frame["tlvs"] == {"1": [16], "10": [40], "77": [3]}
+    assert frame["unknown_tlvs"] == {"77": 1}
+    assert (frame["targets"]["ids"], frame["targets"]["positions"]) == ([3], [[2.0, -1.0, 1.5]])
+    assert frame["vital_signs"] is None
+
+
+def test_vital_signs_and_maps_become_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    signs = struct.pack("<2H33f", 3, 57, math.nan, 72.0, 14.0, *[0.5] * 30)
+    blocks = (1020, bytes(20)), (1040, signs), (4, struct.pack("<2h", -2, 1))
+    (tmp_path / "signs").write_bytes(frame_of("sdk3", *blocks))
+    assert main(["radar", "decode", str(tmp_path / "signs"), "--json"]) == 0
+    frame, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (frame["vital_signs"]["target_id"], frame["vital_signs"]["heart_rate"]) == (3, 72.0)
+    assert frame["vital_signs"]["breath_deviation"] is None
+    assert frame["azimuth_heatmap"] == [[1.0, -2.0]]
+
+
+def test_a_layout_may_be_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "long").write_bytes(frame_of("long_range", ONE_POINT["long_range"]))
+    assert main(["radar", "decode", str(tmp_path / "long"), "--layout", "sdk3"]) == 0
+    assert "frames: 0" in capsys.readouterr().out
+    assert main(["radar", "decode", str(tmp_path / "long"), "--layout", "long_range"]) == 0
+    assert "frames: 1" in capsys.readouterr().out
+
+
+def test_checks_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["radar", "check", "walking_10fps.cfg"]) == 0
+    table = capsys.readouterr().out
+    for line in ("range resolution        4.88 cm", "max velocity            +-4.53 m/s", "it can work"):
+        assert line in table
+    assert main(["radar", "check", "walking_10fps.cfg", "--json"]) == 0
+    derived = json.loads(capsys.readouterr().out)
+    assert derived["range_resolution"] == pytest.approx(0.0488, abs=1e-4)
+    assert derived["active_time"] == pytest.approx(3 * 32 * 92e-6)
+    assert derived["bytes_per_frame"] == 128
+
+
+def test_a_profile_that_cannot_work_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = (share_directory() / "config" / "radar" / "walking_10fps.cfg").read_text()
+    (tmp_path / "maps.cfg").write_text(profile.replace("guiMonitor -1 1 0 0 0 0 1", "guiMonitor -1 1 0 0 0 1 1"))
+    assert main(["radar", "check", str(tmp_path / "maps.cfg")]) == 1
+    out, err = capsys.readouterr()
+    assert "uart load               179% without detections" in out
+    assert err.startswith(
+        "mission: maps.cfg: a frame of 16544 bytes every 100 ms is 180% of what the data port carries"
+    )
+    assert main(["radar", "check", str(tmp_path / "maps.cfg"), "--baudrate", "3125000"]) == 0
+    (tmp_path / "ramp.cfg").write_text(profile.replace("profileCfg 0 60.00", "profileCfg 0 61.00"))
+    assert main(["radar", "check", str(tmp_path / "ramp.cfg")]) == 1
+    assert "ramp.cfg, line 20: 'profileCfg 0 61.00" in capsys.readouterr().err
 
 
 def test_a_file_of_noise_has_no_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -54,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         arguments = parser(argv).parse_args(argv)
-        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+        status = int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+        sys.stdout.flush()
+        return status
     except MissionError as error:
         print(f"mission: {error}", file=sys.stderr)
         return 1
@@ -63,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"mission: {error.name} is not installed: {REMEDIES[error.name]}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read our output has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from mission_core.errors import ConfigurationError, RadarError
 from mission_core.radar.capture import CaptureReader
 from mission_core.radar.device import RadarDevice
+from mission_core.radar.layout import AUTO
 from mission_core.radar.profile import BITS_PER_BYTE, RadarProfile
 from mission_core.radar.stream import FrameStream, StreamCounters
 from mission_core.types import RadarFrame
@@ -42,6 +43,7 @@ class LiveFeed:
         data_baudrate: int,
         now_ns: Callable[[], int],
         tell_problem: Callable[[], None],
+        layout: str = AUTO,
     ) -> None:
         """`now_ns` tells the time [ns]; `tell_problem` is called at once when `problem` arises."""
         self.problem = ""
@@ -53,7 +55,7 @@ class LiveFeed:
         self._tell_problem = tell_problem
         self._ns_per_byte = BITS_PER_BYTE * 1_000_000_000 / data_baudrate
         self._frame_period_ns = profile.frame_period * 1e9
-        self._stream = FrameStream()
+        self._stream = FrameStream(layout)
         self._last_ns = 0
 
     def open(self) -> None:
@@ -151,11 +153,12 @@ class LiveFeed:
 class CaptureFeed:
     """A capture of a data port, at the rate at which it was taken."""
 
-    def __init__(self, path: Path, rate: float, loop: bool, now_ns: Callable[[], int]) -> None:
+    def __init__(self, path: Path, rate: float, loop: bool, now_ns: Callable[[], int], layout: str = AUTO) -> None:
         self.problem = ""
         self._path = path
         self._rate = rate
         self._loop = loop
+        self._layout = layout
         self._now_ns = now_ns
         self._reader: CaptureReader | None = None
 
@@ -165,7 +168,7 @@ class CaptureFeed:
             raise ConfigurationError(
                 f"capture_file {str(self._path)!r} does not exist: name a capture of the data port"
             )
-        self._reader = CaptureReader(self._path, rate=self._rate, loop=self._loop)
+        self._reader = CaptureReader(self._path, rate=self._rate, loop=self._loop, layout=self._layout)
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mission_core.errors import ConfigurationError
-from mission_core.radar.layout import LAYOUTS, FrameHeader
+from mission_core.radar.layout import AUTO, LAYOUTS, FrameHeader
 from mission_core.radar.stream import FrameStream, StreamCounters, read_frames
 from mission_core.radar.tlv import CPU_FREQUENCY
 from mission_core.types import RadarFrame
@@ -39,13 +39,20 @@ class CaptureReader:
         rate: speed of playing, 2 = twice as fast.
         loop: begin anew at the end, for ever.
         frame_period: of the sensor [s].
+        layout: of the frames' headers, see `FrameStream`.
 
     Raises:
-        ConfigurationError: `rate` or `frame_period` is not positive.
+        ConfigurationError: there is no such layout, or `rate` or `frame_period` is not positive.
     """
 
     def __init__(
-        self, path: Path, *, rate: float = 1.0, loop: bool = False, frame_period: float = DEFAULT_FRAME_PERIOD
+        self,
+        path: Path,
+        *,
+        rate: float = 1.0,
+        loop: bool = False,
+        frame_period: float = DEFAULT_FRAME_PERIOD,
+        layout: str = AUTO,
     ) -> None:
         if not rate > 0 or not frame_period > 0:
             raise ConfigurationError(f"rate {rate:g}, frame period {frame_period:g} s: expected positive numbers")
@@ -53,7 +60,7 @@ class CaptureReader:
         self._rate = rate
         self._loop = loop
         self._frame_period = frame_period
-        self._stream = FrameStream()
+        self._stream = FrameStream(layout)
 
     @property
     def counters(self) -> StreamCounters:

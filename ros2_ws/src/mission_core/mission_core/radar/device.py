@@ -25,6 +25,9 @@ from mission_core.radar.profile import RadarProfile
 AUTO = "auto"
 """Port name: find the one radar that is plugged in."""
 
+DATA_BAUDRATE = 921_600
+"""Of the data port of TI's evaluation modules [bit/s]; their USB bridge does no more."""
+
 DONE = "Done"
 PROMPT = b"mmwDemo:/>"
 COMMAND_TIMEOUT = 3.0  # [s]
@@ -146,7 +149,7 @@ class RadarDevice:
         data_port: str = AUTO,
         *,
         cli_baudrate: int = 115_200,
-        data_baudrate: int = 921_600,
+        data_baudrate: int = DATA_BAUDRATE,
     ) -> None:
         if (cli_port == AUTO) != (data_port == AUTO) or (cli_port == data_port != AUTO):
             raise ConfigurationError(f"radar ports are {cli_port}, {data_port}: expected two ports, or {AUTO} for both")
@@ -179,7 +182,7 @@ class RadarDevice:
             CommandError: the radar refused a line or did not answer it; names line, reply and remedy.
             DeviceError: a port is gone.
         """
-        _check_uart(profile, self._baudrates[1])
+        check_uart(profile, self._baudrates[1])
         for command in profile.commands:
             if command == "sensorStart":
                 self._flush_data()
@@ -295,8 +298,14 @@ def _drain(port: serial.Serial) -> None:
         port.reset_input_buffer()
 
 
-def _check_uart(profile: RadarProfile, baudrate: int) -> None:
-    """A radar that is told to send more than the data port carries stops answering its CLI, or crashes."""
+def check_uart(profile: RadarProfile, baudrate: int) -> None:
+    """Checks that the data port carries what a profile makes the radar send; warns where there is little to spare.
+
+    A radar that is told to send more stops answering its CLI, or crashes.
+
+    Raises:
+        ConfigurationError: frames are too long even without detections.
+    """
     if (load := profile.uart_load(0, baudrate)) > 1.0:
         raise ConfigurationError(
             f"{profile.name}: a frame of {profile.bytes_per_frame(0)} bytes every {profile.frame_period * 1e3:g} ms is "

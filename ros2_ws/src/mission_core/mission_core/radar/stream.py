@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
-from mission_core.radar.layout import AUTO, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
+from mission_core.radar.layout import AUTO, LAYOUTS, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
 from mission_core.radar.tlv import decode_blocks, fits
 from mission_core.types import RadarFrame
 
@@ -26,6 +26,7 @@ LARGEST_GAP = 10_000
 """Frames that may be lost in a row, a quarter of an hour."""
 TI_PLATFORM = 0x000A
 """Upper half of the platform in TI's headers: 0xA6843, 0xA1843, ..."""
+LEAST_HEADER_BYTES = min(layout.header_bytes for layout in LAYOUTS.values())
 DOUBTS = 8
 """Headers in a row that are none after which other layouts are tried again."""
 
@@ -134,13 +135,15 @@ class FrameStream:
                 continue
             self._accept(frame, layout, header)
             yield frame
-        self._wait_for(self._start + min(layout.header_bytes for layout in self._layouts))
+        self._wait_for(self._start + LEAST_HEADER_BYTES)
 
     def _wait_for(self, end: int) -> None:
         self._missing = end - len(self._buffer)
 
     def _hunt(self) -> bool:
         """Moves on to the next magic word, which may not be whole yet; False when the buffer holds none."""
+        if self._buffer.startswith(MAGIC, self._start):
+            return True
         position = _find_magic(self._buffer, self._start, len(self._buffer))
         if position < 0:
             position = len(self._buffer)

@@ -124,6 +124,12 @@ def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame
     )
 
 
+def blocks_of(frame: RadarFrame) -> list[tuple[int, int, int]]:
+    """Type, start and length [bytes] of the payloads of a frame."""
+    layout = LAYOUTS[frame.layout]
+    return layout.tlvs(frame.raw, layout.header(frame.raw).num_tlvs)
+
+
 def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
     """What is in the blocks by name, and how often every type occurred that is not known."""
     if len(raw) != header.packet_bytes:

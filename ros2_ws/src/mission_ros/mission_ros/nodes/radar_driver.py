@@ -32,6 +32,7 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._data_port = parameter(self, "data_port", "auto")
         self._data_baudrate = parameter(self, "data_baudrate", 921600)
         self._profile = parameter(self, "profile", "walking_10fps.cfg")
+        self._layout = parameter(self, "layout", "auto")
         self._capture_file = parameter(self, "capture_file", "")
         self._capture_rate = parameter(self, "capture_rate", 1.0)
         self._capture_loop = parameter(self, "capture_loop", False)
@@ -53,9 +54,13 @@ class RadarDriver(FeedNode[RadarFeed]):
             case "device":
                 profile = load_profile(shared_file(self._profile, "config/radar"))
                 device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
-                return LiveFeed(device, profile, self._data_baudrate, self.now_ns, self._diagnostics.publish)
+                return LiveFeed(
+                    device, profile, self._data_baudrate, self.now_ns, self._diagnostics.publish, self._layout
+                )
             case "file":
-                return CaptureFeed(Path(self._capture_file), self._capture_rate, self._capture_loop, self.now_ns)
+                return CaptureFeed(
+                    Path(self._capture_file), self._capture_rate, self._capture_loop, self.now_ns, self._layout
+                )
             case "topic":
                 return None
         raise ConfigurationError(f"radar_driver: source is {self._source!r}, expected device, file or topic")
