@@ -91,7 +91,7 @@ def test_a_profile_that_cannot_work_is_refused(tmp_path: Path, capsys: pytest.Ca
     out, err = capsys.readouterr()
     assert "uart load               179% without detections" in out
     assert err.startswith(
-        "mission: maps.cfg: a frame of 16544 bytes every 100 ms is 180% of what the data port carries"
+        "mission: maps.cfg: a frame of 16512 bytes every 100 ms is 179% of what the data port carries"
     )
     assert main(["radar", "check", str(tmp_path / "maps.cfg"), "--baudrate", "3125000"]) == 0
     (tmp_path / "ramp.cfg").write_text(profile.replace("profileCfg 0 60.00", "profileCfg 0 61.00"))
