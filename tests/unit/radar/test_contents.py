@@ -1,14 +1,18 @@
 """What is in a frame's blocks, from bytes laid out by hand; detections and targets in REP-103 axes."""
 
+import contextlib
 import math
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from radar_frames import ONE_POINT, compressed, frame_of
 
 from mission_core.errors import FrameError
+from mission_core.radar.contents import KINDS
 from mission_core.radar.layout import SDK2
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import RadarContents, Stats, Targets
@@ -297,3 +301,21 @@ def test_targets_of_the_points_of_the_frame_before(layout: str, kind: int) -> No
 def test_heights_come_upper_end_first() -> None:
     found = contents_of("sdk3", ONE_POINT["sdk3"], (1012, struct.pack("<I2fI2f", 3, 1.75, 0.25, 4, 1.5, 0.5)))
     assert found["target_heights"] == {3: (0.25, 1.75), 4: (0.5, 1.5)}
+
+
+# --- anything ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=500)
+@given(st.data())
+def test_any_bytes_are_decoded_or_refused(data: st.DataObject) -> None:
+    layout = data.draw(st.sampled_from(list(KINDS)))
+    number = data.draw(st.sampled_from(sorted(KINDS[layout])))
+    kind = data.draw(st.sampled_from(KINDS[layout][number]))
+    length = kind.head_bytes + kind.item_bytes * data.draw(st.integers(0, 30))
+    payload = data.draw(st.one_of(st.binary(min_size=length, max_size=length), st.binary(max_size=200)))
+    with contextlib.suppress(FrameError):
+        frame = decode_frame(frame_of(layout.name, (number, payload)), layout)
+        assert frame.points.shape[1:] == (6,)
+        assert np.isfinite(frame.points).all()

@@ -250,6 +250,14 @@ def test_bytes_lost_in_any_layout_cost_one_frame(name: str, data: st.DataObject)
     assert numbers(frames) == [1, 2, 4, 5]
 
 
+def test_a_damaged_number_does_not_hide_the_frame_that_begins_inside() -> None:
+    damaged = of_layout("sdk2", 3)[:20] + of_layout("sdk2", 3)[47:]  # the number is made of payload then, and great
+    data = of_layout("sdk2", 1) + of_layout("sdk2", 2) + damaged + of_layout("sdk2", 4) + of_layout("sdk2", 5)
+    frames, counters = frames_of(data, 10_000)
+    assert numbers(frames) == [1, 2, 4, 5]
+    assert counters == StreamCounters(4, 1, 37, 1, 0, {"truncated": 1})
+
+
 def test_sub_frames_share_a_number_and_lose_nothing() -> None:
     stream = FrameStream()
     first = of_layout("sdk3", 1)

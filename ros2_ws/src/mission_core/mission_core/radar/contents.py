@@ -60,6 +60,10 @@ class Kind:
 
 
 _FOUR_FLOATS, _TWO_HALVES = np.dtype(("<f4", (4,))), np.dtype(("<i2", (2,)))
+_COMPRESSED_3D = np.dtype(
+    [("elevation", "i1"), ("azimuth", "i1"), ("doppler", "<i2"), ("range", "<u2"), ("snr", "<u2")]
+)
+_COMPRESSED_2D = np.dtype([("azimuth", "i1"), ("doppler", "i1"), ("range", "<u2"), ("snr", "<u2")])
 
 
 def _empty(num_points: int) -> Points:
@@ -86,36 +90,20 @@ def _spherical(payload: memoryview) -> Points:
 
 def _compressed(payload: memoryview) -> Points:
     """Five units, then int8 elevation and azimuth, int16 velocity, uint16 range and SNR (a linear ratio) in them."""
-    units = np.frombuffer(payload, "<f4", 5)
-    kind = np.dtype([("elevation", "i1"), ("azimuth", "i1"), ("doppler", "<i2"), ("range", "<u2"), ("snr", "<u2")])
-    values = np.frombuffer(payload[20:], kind)
-    elevation, azimuth, doppler, ranges, snr = (
-        values[name].astype(np.float32) * unit for name, unit in zip(kind.names or (), units, strict=True)
-    )
-    points = _from_angles(ranges, azimuth, elevation, doppler)
-    points[:, Column.SNR] = _decibels(snr, units[4])
-    return points
-
-
-def _flat(payload: memoryview) -> Points:
-    """Range [m], azimuth [rad], velocity [m/s], SNR, a linear ratio: four floats."""
-    ranges, azimuth, doppler, snr = np.frombuffer(payload, _FOUR_FLOATS).T
-    points = _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler)
-    points[:, Column.SNR] = _decibels(snr, np.float32(0.0))
-    return points
+    elevation, azimuth, doppler, ranges, snr, least = _in_units(payload, _COMPRESSED_3D)
+    return _from_angles(ranges, azimuth, elevation, doppler, _decibels(snr, least))
 
 
 def _compressed_flat(payload: memoryview) -> Points:
     """Four units, then int8 azimuth and velocity, uint16 range and SNR (a linear ratio) in them."""
-    units = np.frombuffer(payload, "<f4", 4)
-    kind = np.dtype([("azimuth", "i1"), ("doppler", "i1"), ("range", "<u2"), ("snr", "<u2")])
-    values = np.frombuffer(payload[16:], kind)
-    azimuth, doppler, ranges, snr = (
-        values[name].astype(np.float32) * unit for name, unit in zip(kind.names or (), units, strict=True)
-    )
-    points = _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler)
-    points[:, Column.SNR] = _decibels(snr, units[3])
-    return points
+    azimuth, doppler, ranges, snr, least = _in_units(payload, _COMPRESSED_2D)
+    return _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler, _decibels(snr, least))
+
+
+def _flat(payload: memoryview) -> Points:
+    """Range [m], azimuth [rad], velocity [m/s], SNR (a linear ratio): four floats."""
+    ranges, azimuth, doppler, snr = np.frombuffer(payload, _FOUR_FLOATS).T
+    return _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler, _decibels(snr, np.float32(0.0)))
 
 
 def _flat_of_either_form(payload: memoryview) -> Points:
@@ -127,22 +115,37 @@ def _flat_of_either_form(payload: memoryview) -> Points:
     return _compressed_flat(payload)
 
 
-def _from_angles(ranges: Float32Array, azimuth: Float32Array, elevation: Float32Array, doppler: Float32Array) -> Points:
+@np.errstate(all="ignore")  # what is not finite is dropped and counted
+def _in_units(payload: memoryview, kind: "np.dtype[np.void]") -> list[Any]:
+    """The fields of compressed detections, and at the end the last unit."""
+    names = kind.names or ()
+    units = np.frombuffer(payload, "<f4", len(names))
+    values = np.frombuffer(payload[units.nbytes :], kind)
+    return [*(values[name].astype(np.float32) * unit for name, unit in zip(names, units, strict=True)), units[-1]]
+
+
+@np.errstate(all="ignore")
+def _from_angles(
+    ranges: Float32Array,
+    azimuth: Float32Array,
+    elevation: Float32Array,
+    doppler: Float32Array,
+    decibels: Float32Array | float = 0.0,
+) -> Points:
     points = _empty(len(ranges))
-    with np.errstate(invalid="ignore"):  # what is not finite is dropped and counted
-        level = ranges * np.cos(elevation)
-        points[:, Column.X] = level * np.cos(azimuth)
-        points[:, Column.Y] = -level * np.sin(azimuth)
-        points[:, Column.Z] = ranges * np.sin(elevation)
+    level = ranges * np.cos(elevation)
+    points[:, Column.X] = level * np.cos(azimuth)
+    points[:, Column.Y] = -level * np.sin(azimuth)
+    points[:, Column.Z] = ranges * np.sin(elevation)
     points[:, Column.DOPPLER] = doppler
+    points[:, Column.SNR] = decibels
     return points
 
 
+@np.errstate(all="ignore")
 def _decibels(ratio: Float32Array, least: np.float32) -> Float32Array:
     """Of a ratio; one of nothing is taken for the least that can be told."""
-    smallest = max(float(least), float(np.finfo(np.float32).tiny))
-    with np.errstate(invalid="ignore"):
-        return np.float32(10.0) * np.log10(np.maximum(ratio, np.float32(smallest)))
+    return np.float32(10.0) * np.log10(np.maximum(ratio, np.maximum(least, np.finfo(np.float32).tiny)))
 
 
 def _fixed_point(payload: memoryview) -> Points:

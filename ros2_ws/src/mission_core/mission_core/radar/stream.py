@@ -196,14 +196,15 @@ class FrameStream:
         return None
 
     def _is_later_header(self, position: int, layout: Layout, current: FrameHeader) -> bool:
-        # A header found while hunting may itself be payload; the last good frame tells.
+        # What began here may itself be payload, or damaged where its number is; the last good frame tells.
         last = self._last
-        known = current if last is None or _same_sensor(current, last) else last
         try:
             inner = layout.header(self._buffer, position)
         except FrameError:
             return False
-        return _same_sensor(inner, known) and _place(inner) > _place(known)
+        if last is not None and not _follows(current, last) and _follows(inner, last):
+            return True
+        return _same_sensor(inner, current) and _place(inner) > _place(current)
 
     def _accept(self, frame: RadarFrame, layout: Layout, header: FrameHeader) -> None:
         counters = self.counters
@@ -268,6 +269,12 @@ def _may_be(layout: Layout, header: FrameHeader) -> bool:
 
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
     return a.version == b.version and a.platform == b.platform
+
+
+def _follows(header: FrameHeader, last: FrameHeader) -> bool:
+    """Whether a frame may be the next one that comes, others lost or not."""
+    gap = header.frame_number - last.frame_number
+    return _same_sensor(header, last) and _place(header) > _place(last) and gap <= LARGEST_GAP
 
 
 def _place(header: FrameHeader) -> tuple[int, int]:
