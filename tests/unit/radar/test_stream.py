@@ -13,7 +13,7 @@ from radar_frames import HEADER_BYTES, ONE_POINT, frame_of
 
 from mission_core.radar.layout import MAGIC
 from mission_core.radar.stream import DOUBTS, FrameStream, StreamCounters, read_frames
-from mission_core.radar.tlv import encode_frame
+from mission_core.radar.tlv import decode_frame, encode_frame
 from mission_core.types import RadarFrame
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"
@@ -101,6 +101,35 @@ def test_bytes_lost_across_frames() -> None:
     frames, counters = frames_of(lost, 64)
     assert numbers(frames) == [1, 5, 6]
     assert counters.lost_frames == 3
+
+
+def timed(number: int) -> bytes:
+    """A frame that tells the time at which it was sent, 10 frames a second."""
+    return encode_frame(number, POINTS, cpu_cycles=20_000_000 * number)
+
+
+@pytest.mark.parametrize("bit", range(8 * 8, 8 * 40))
+def test_a_bit_that_flips_in_a_header_costs_that_frame_at_most_and_tells_nothing_wrong(bit: int) -> None:
+    damaged = bytearray(timed(6))
+    damaged[bit // 8] ^= 1 << bit % 8
+    parts = [timed(number) for number in (1, 2, 3, 4, 5)] + [damaged] + [timed(number) for number in (7, 8, 9)]
+    frames, _ = frames_of(b"".join(parts), 10_000)
+    assert [n for n in numbers(frames) if n != 6] == [1, 2, 3, 4, 5, 7, 8, 9]
+    assert {frame.points.tobytes() for frame in frames} == {decode_frame(good(1)).points.tobytes()}
+
+
+def test_another_radar_on_the_same_line_is_believed_after_a_while() -> None:
+    stream = FrameStream()
+    stream.feed(timed(1) + timed(2))
+    other = [encode_frame(number, POINTS)[:8] + b"\1\2\3\4" + encode_frame(number, POINTS)[12:] for number in range(30)]
+    assert numbers(stream.feed(b"".join(other))) == list(range(DOUBTS, 30))
+
+
+def test_frames_lost_while_the_radar_waits_for_the_port_are_no_damage() -> None:
+    stream = FrameStream()
+    stream.feed(timed(1) + timed(2))
+    assert numbers(stream.feed(timed(7) + timed(8))) == [7, 8]
+    assert stream.counters == StreamCounters(frames=4, lost_frames=4)
 
 
 def test_starts_in_the_middle_of_a_frame() -> None:

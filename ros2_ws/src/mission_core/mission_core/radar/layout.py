@@ -107,6 +107,11 @@ class Layout:
                 "bad_header",
                 f"frame length is {header.packet_bytes}, expected {self.header_bytes} to {MAX_PACKET_BYTES} bytes",
             )
+        if header.packet_bytes % self.padding_bytes:
+            raise FrameError(
+                "bad_header",
+                f"frame length is {header.packet_bytes}, expected a multiple of {self.padding_bytes}",
+            )
         if header.num_tlvs > MAX_TLVS:
             raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
         return header

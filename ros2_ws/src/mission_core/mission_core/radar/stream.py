@@ -8,7 +8,8 @@ is said. Most have no checksum, so damage shows in three ways:
   that a wrong length costs one frame;
 - bytes went missing: the frame then reaches into the next one. The header of a *later* frame of the same sensor inside
   a frame proves it (stale memory may hold old headers, never future ones), and reading goes on there;
-- the chain ends at something that is no header.
+- the chain ends at something that is no header, or at the header of another sensor, or at one whose number does not
+  agree with its time.
 
 What comes out depends on the bytes alone, never on how they were cut into chunks.
 """
@@ -28,7 +29,7 @@ TI_PLATFORM = 0x000A
 """Upper half of the platform in TI's headers: 0xA6843, 0xA1843, ..."""
 LEAST_HEADER_BYTES = min(layout.header_bytes for layout in LAYOUTS.values())
 DOUBTS = 8
-"""Headers in a row that are none after which other layouts are tried again."""
+"""Headers in a row that do not go with what was before, after which that is forgotten."""
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class FrameStream:
         self._in_step = False  # a frame ended at `_start`, a header is due
         self._skipped = False  # bytes were dropped since the last frame
         self._last: FrameHeader | None = None  # of the last frame delivered
+        self._period = 0  # of the sensor's frames [cycles]; 0 while not known
 
     @property
     def num_pending(self) -> int:
@@ -105,7 +107,7 @@ class FrameStream:
         A frame cut off by the end counts as "truncated". What is fed afterwards is another stream; the counters go on.
         """
         frames = self._take(final=True)
-        self._last, self._skipped, self._layouts = None, False, self._possible
+        self._last, self._period, self._skipped, self._layouts = None, 0, False, self._possible
         return frames
 
     def _take(self, *, final: bool) -> list[RadarFrame]:
@@ -122,6 +124,7 @@ class FrameStream:
                 if (reading := self._read_header(final)) is None:
                     return
                 layout, header = reading
+                self._check_sequence(header)
                 end = self._start + header.packet_bytes
                 if (later := self._find_later_header(layout, header, end)) is not None:
                     self._reject("truncated", resume=later)
@@ -206,6 +209,22 @@ class FrameStream:
             return True
         return _same_sensor(inner, current) and _place(inner) > _place(current)
 
+    def _check_sequence(self, header: FrameHeader) -> None:
+        """Whether a header goes with the frames before: a bit that flipped in it is not seen otherwise.
+
+        Raises:
+            FrameError: "bad_header": it is of another sensor, or of another number than its time tells.
+        """
+        last = self._last
+        if last is None:
+            return
+        if not _same_sensor(header, last):
+            raise FrameError("bad_header", "a frame of another sensor")
+        apart = header.frame_number - last.frame_number
+        one_period = abs(_cycles(last, header) - self._period) < self._period // 2
+        if self._period and one_period and apart not in (0, 1):
+            raise FrameError("bad_header", f"frame {header.frame_number} comes one period after {last.frame_number}")
+
     def _accept(self, frame: RadarFrame, layout: Layout, header: FrameHeader) -> None:
         counters = self.counters
         counters.frames += 1
@@ -216,6 +235,7 @@ class FrameStream:
         if self._last is not None:
             gap = frame.frame_number - self._last.frame_number - 1
             counters.lost_frames += gap if 0 < gap <= LARGEST_GAP else 0
+            self._period = _cycles(self._last, header) if gap == 0 else self._period
         self._last, self._skipped, self._in_step, self._doubts = header, False, True, 0
         if header.num_tlvs:
             self._layouts = (layout,)
@@ -225,8 +245,8 @@ class FrameStream:
     def _reject(self, kind: FrameErrorKind, *, resume: int) -> None:
         self._count(kind)
         self._doubts += 1
-        if self._doubts >= DOUBTS:
-            self._layouts = self._possible
+        if self._doubts >= DOUBTS:  # perhaps another radar talks now
+            self._last, self._period, self._layouts = None, 0, self._possible
         self._drop(min(resume, len(self._buffer)))
 
     def _drop(self, position: int) -> None:
@@ -269,6 +289,11 @@ def _may_be(layout: Layout, header: FrameHeader) -> bool:
 
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
     return a.version == b.version and a.platform == b.platform
+
+
+def _cycles(before: FrameHeader, after: FrameHeader) -> int:
+    """Of the sensor's processor, from one frame to another."""
+    return (after.cpu_cycles - before.cpu_cycles) % 2**32
 
 
 def _follows(header: FrameHeader, last: FrameHeader) -> bool:
