@@ -13,8 +13,8 @@ from radar_frames import ONE_POINT, compressed, frame_of
 
 from mission_core.errors import FrameError
 from mission_core.radar.contents import KINDS
-from mission_core.radar.layout import SDK2
-from mission_core.radar.tlv import decode_frame
+from mission_core.radar.layout import SDK2, SDK3
+from mission_core.radar.tlv import decode_frame, typed_views
 from mission_core.types import RadarContents, Stats, Targets
 
 
@@ -303,6 +303,17 @@ def test_heights_come_upper_end_first() -> None:
     assert found["target_heights"] == {3: (0.25, 1.75), 4: (0.5, 1.5)}
 
 
+def test_views_are_the_firmwares_own_numbers() -> None:
+    raw = frame_of("sdk3", ONE_POINT["sdk3"], (7, struct.pack("<2h", 153, -1)), (6, bytes(24)), (301, b"abc"))
+    views = typed_views(raw, SDK3)
+    assert set(views) == {1, 7, 6}
+    assert views[1].tolist() == [[1.0, 4.0, 0.5, -1.25]]
+    assert views[7].tolist() == [[153, -1]]
+    assert views[6].nbytes == 24
+    with pytest.raises(FrameError, match="were given"):
+        typed_views(raw[:-32], SDK3)
+
+
 # --- anything ---------------------------------------------------------------------------------------------------------
 
 
@@ -313,7 +324,8 @@ def test_any_bytes_are_decoded_or_refused(data: st.DataObject) -> None:
     layout = data.draw(st.sampled_from(list(KINDS)))
     number = data.draw(st.sampled_from(sorted(KINDS[layout])))
     kind = data.draw(st.sampled_from(KINDS[layout][number]))
-    length = kind.head_bytes + kind.item_bytes * data.draw(st.integers(0, 30))
+    item_bytes = 0 if kind.item is None else kind.item.itemsize
+    length = kind.head_bytes + item_bytes * data.draw(st.integers(0, 30))
     payload = data.draw(st.one_of(st.binary(min_size=length, max_size=length), st.binary(max_size=200)))
     with contextlib.suppress(FrameError):
         frame = decode_frame(frame_of(layout.name, (number, payload)), layout)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mission_core.errors import FrameError
 from mission_core.geometry import ti_to_rep103
@@ -40,26 +41,36 @@ class Kind:
 
     Attributes:
         name: key of `RadarContents`, or POINTS or SIDE_INFO.
-        decode: from the frame and the place of the payload.
+        decode: makes of a payload what that is.
+        item: of which there is any number; None where there are none.
         head_bytes: in front of the items.
-        item_bytes: of each; 0 where there are none.
     """
 
     name: str
     decode: Decoder
+    item: "np.dtype[Any] | None" = None
     head_bytes: int = 0
-    item_bytes: int = 0
 
     def fits(self, length: int) -> bool:
         """Whether a payload may have that length [bytes]."""
         rest = length - self.head_bytes
-        return rest >= 0 and rest % self.item_bytes == 0 if self.item_bytes else rest == 0
+        return rest == 0 if self.item is None else rest >= 0 and rest % self.item.itemsize == 0
+
+    def view(self, payload: memoryview) -> NDArray[Any]:
+        """The items as they are, those without any as bytes."""
+        return (
+            np.frombuffer(payload, np.uint8)
+            if self.item is None
+            else np.frombuffer(payload[self.head_bytes :], self.item)
+        )
 
 
 # --- detections -------------------------------------------------------------------------------------------------------
 
 
+_BYTE, _HALF, _FLOAT = np.dtype("u1"), np.dtype("<u2"), np.dtype("<f4")
 _FOUR_FLOATS, _TWO_HALVES = np.dtype(("<f4", (4,))), np.dtype(("<i2", (2,)))
+_SIX_HALVES, _HEIGHT = np.dtype(("<i2", (6,))), np.dtype([("id", "<u4"), ("upper", "<f4"), ("lower", "<f4")])
 _COMPRESSED_3D = np.dtype(
     [("elevation", "i1"), ("azimuth", "i1"), ("doppler", "<i2"), ("range", "<u2"), ("snr", "<u2")]
 )
@@ -156,7 +167,7 @@ def _fixed_point(payload: memoryview) -> Points:
     return points
 
 
-def _sdk2_objects(payload: memoryview) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
+def _sdk2_objects(payload: memoryview) -> tuple[NDArray[np.int16], int]:
     if not payload:
         return np.zeros((0, 6), np.int16), 0
     num_points, exponent = struct.unpack_from("<2H", payload)
@@ -178,11 +189,11 @@ def _side_info(payload: memoryview) -> Points:
 # --- everything else --------------------------------------------------------------------------------------------------
 
 
-def _words(payload: memoryview) -> np.ndarray[Any, np.dtype[np.uint16]]:
+def _words(payload: memoryview) -> NDArray[np.uint16]:
     return np.frombuffer(payload, "<u2")
 
 
-def _bytes(payload: memoryview) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _bytes(payload: memoryview) -> NDArray[np.uint8]:
     return np.frombuffer(payload, np.uint8)
 
 
@@ -190,7 +201,7 @@ def _floats(payload: memoryview) -> Float32Array:
     return np.frombuffer(payload, "<f4")
 
 
-def _complex(payload: memoryview) -> np.ndarray[Any, np.dtype[np.complex64]]:
+def _complex(payload: memoryview) -> NDArray[np.complex64]:
     """The imaginary part comes first."""
     parts = np.frombuffer(payload, "<i2").reshape(-1, 2).astype(np.float32)
     return parts[:, ::-1].copy().view(np.complex64)[:, 0]
@@ -229,7 +240,7 @@ def _vital_signs_of_one(payload: memoryview) -> VitalSigns:
     return VitalSigns(0, values[1], 0.0, heart_rate=values[9], breath_rate=values[13])
 
 
-def sdk2_doppler_bins(payload: memoryview) -> np.ndarray[Any, np.dtype[np.int16]]:
+def sdk2_doppler_bins(payload: memoryview) -> NDArray[np.int16]:
     """(N,) Doppler bins of detections of SDK 1 and 2, from whose frames alone no velocity can be told."""
     return _sdk2_objects(payload)[0][:, 1]
 
@@ -273,14 +284,14 @@ def _targets(payload: memoryview) -> Targets:
     raise FrameError("bad_tlv", f"{len(payload)} bytes are no targets of {sizes} bytes")
 
 
-def _makes_sense(words: np.ndarray[Any, np.dtype[np.uint32]]) -> bool:
+def _makes_sense(words: NDArray[np.uint32]) -> bool:
     """Whether every row begins with an id of its own, and ids are nowhere else: they would be tiny floats there."""
     ids, others = words[:, 0], words[:, 1:]
     misplaced = (others > 0) & (others < TARGET_IDS)
     return bool((ids < TARGET_IDS).all()) and len(np.unique(ids)) == len(ids) and not bool(misplaced.any())
 
 
-def _targets_of(words: np.ndarray[Any, np.dtype[np.uint32]], form: _TargetForm) -> Targets:
+def _targets_of(words: NDArray[np.uint32], form: _TargetForm) -> Targets:
     values = words.view("<f4")
     behind = 1 + len(form.position) + len(form.velocity) + len(form.acceleration)
     size = round(form.covariance**0.5)
@@ -320,57 +331,59 @@ SIDE_INFO = "side_info"
 STATIC_POINTS = "static_points"
 STATIC_SIDE_INFO = "static_side_info"
 
-_PROFILES = {2: (Kind("range_profile", _words, item_bytes=2),), 3: (Kind("noise_profile", _words, item_bytes=2),)}
 _OUT_OF_BOX: dict[int, tuple[Kind, ...]] = {
-    1: (Kind(POINTS, _cartesian, item_bytes=16),),
-    **_PROFILES,
-    4: (Kind("azimuth_heatmap", _complex, item_bytes=4),),
-    5: (Kind("range_doppler", _words, item_bytes=2),),
-    6: (Kind("stats", _stats, 24), Kind("vital_signs", _vital_signs_of_one, 128)),
-    7: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
-    8: (Kind("antenna_heatmap", _complex, item_bytes=4),),
-    9: (Kind("temperatures", _temperatures, 28),),
+    1: (Kind(POINTS, _cartesian, _FOUR_FLOATS),),
+    2: (Kind("range_profile", _words, _HALF),),
+    3: (Kind("noise_profile", _words, _HALF),),
+    4: (Kind("azimuth_heatmap", _complex, _TWO_HALVES),),
+    5: (Kind("range_doppler", _words, _HALF),),
+    6: (Kind("stats", _stats, None, 24), Kind("vital_signs", _vital_signs_of_one, None, 128)),
+    7: (Kind(SIDE_INFO, _side_info, _TWO_HALVES),),
+    8: (Kind("antenna_heatmap", _complex, _TWO_HALVES),),
+    9: (Kind("temperatures", _temperatures, None, 28),),
 }
-_TARGETS = (Kind("targets", _targets, item_bytes=4),)
-_TARGET_INDEX = (Kind("target_index", _bytes, item_bytes=1),)
-_PRESENCE = (Kind("presence", _word, 4),)
-_COMPRESSED = (Kind(POINTS, _compressed, 20, 8),)
+_TARGETS = (Kind("targets", _targets, _FLOAT),)
+_TARGET_INDEX = (Kind("target_index", _bytes, _BYTE),)
+_PRESENCE = (Kind("presence", _word, None, 4),)
+_SPHERICAL = (Kind(POINTS, _spherical, _FOUR_FLOATS),)
+_COMPRESSED = (Kind(POINTS, _compressed, _COMPRESSED_3D, 20),)
 
 KINDS: Mapping[Layout, Mapping[int, tuple[Kind, ...]]] = {
     SDK3: {
         **_OUT_OF_BOX,
-        1000: (Kind(POINTS, _spherical, item_bytes=16),),
+        1000: _SPHERICAL,
         1010: _TARGETS,
         1011: _TARGET_INDEX,
-        1012: (Kind("target_heights", _target_heights, item_bytes=12),),
+        1012: (Kind("target_heights", _target_heights, _HEIGHT),),
         1020: _COMPRESSED,
         1021: _PRESENCE,
-        1030: (Kind("occupancy", _word, 4),),
-        1031: (Kind("surface", _float, 4),),
-        1033: (Kind("velocity", _velocity, 5), Kind("velocity", _velocity, 8)),
-        1040: (Kind("vital_signs", _vital_signs, 136),),
-        1050: (Kind("gesture_features", _floats, 40),),
-        1051: (Kind("gesture_probabilities", _floats, 40),),
+        1030: (Kind("occupancy", _word, None, 4),),
+        1031: (Kind("surface", _float, None, 4),),
+        1033: (Kind("velocity", _velocity, None, 5), Kind("velocity", _velocity, None, 8)),
+        1040: (Kind("vital_signs", _vital_signs, None, 136),),
+        1050: (Kind("gesture_features", _floats, None, 40),),
+        1051: (Kind("gesture_probabilities", _floats, None, 40),),
     },
-    SDK2: _OUT_OF_BOX | {1: (Kind(POINTS, _fixed_point, item_bytes=4),)},  # Doppler comes as a bin: see `doppler_bins`
+    SDK2: _OUT_OF_BOX | {1: (Kind(POINTS, _fixed_point, None, 0), Kind(POINTS, _fixed_point, _SIX_HALVES, 4))},
     AREA_SCANNER: {
-        1: (Kind(POINTS, _spherical, item_bytes=16),),
-        **_PROFILES,
-        7: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
-        8: (Kind(STATIC_POINTS, _cartesian, item_bytes=16),),
-        9: (Kind(STATIC_SIDE_INFO, _side_info, item_bytes=4),),
+        1: _SPHERICAL,
+        2: _OUT_OF_BOX[2],
+        3: _OUT_OF_BOX[3],
+        7: _OUT_OF_BOX[7],
+        8: (Kind(STATIC_POINTS, _cartesian, _FOUR_FLOATS),),
+        9: (Kind(STATIC_SIDE_INFO, _side_info, _TWO_HALVES),),
         10: _TARGETS,
         11: _TARGET_INDEX,
     },
     PEOPLE_COUNTING: {6: _COMPRESSED, 7: _TARGETS, 8: _TARGET_INDEX, 11: _PRESENCE},
     LONG_RANGE: {
-        6: (Kind(POINTS, _spherical, item_bytes=16),),
+        6: _SPHERICAL,
         7: _TARGETS,
         8: _TARGET_INDEX,
-        9: (Kind(SIDE_INFO, _side_info, item_bytes=4),),
+        9: _OUT_OF_BOX[7],
     },
     TRACKING_2D: {
-        6: (Kind(POINTS, _flat_of_either_form, item_bytes=16), Kind(POINTS, _flat_of_either_form, 16, 6)),
+        6: (Kind(POINTS, _flat_of_either_form, _FOUR_FLOATS), Kind(POINTS, _flat_of_either_form, _COMPRESSED_2D, 16)),
         7: _TARGETS,
         8: _TARGET_INDEX,
     },
@@ -395,5 +408,5 @@ def kind_of(layout: Layout, number: int, length: int) -> Kind | None:
 
 
 def _lengths(kind: Kind) -> str:
-    items = f"a multiple of {kind.item_bytes}" if kind.item_bytes else ""
+    items = "" if kind.item is None else f"a multiple of {kind.item.itemsize}"
     return " and ".join(filter(None, (str(kind.head_bytes or ""), items))) + f" ({kind.name})"

@@ -129,9 +129,12 @@ class FrameStream:
                 if (later := self._find_later_header(layout, header, end)) is not None:
                     self._reject("truncated", resume=later)
                     continue
-                if self._searched < end and not final:
-                    self._wait_for(end)
-                    return
+                if self._searched < end:
+                    if not final:
+                        self._wait_for(end)
+                        return
+                    if len(self._buffer) < end:
+                        raise FrameError("truncated", "the stream ends within a frame")
                 frame = decode_blocks(bytes(self._buffer[self._start : end]), layout, header)
             except FrameError as error:
                 self._reject(error.kind, resume=self._start + len(MAGIC))

@@ -67,7 +67,7 @@ def layout_of(raw: bytes) -> Layout:
     """
     found = next((layout for layout in LAYOUTS.values() if fits(raw, layout)), None)
     if found is None:
-        _parts(raw, SDK3, SDK3.header(raw))
+        _parts(raw, SDK3, _checked(raw, SDK3))
         raise FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
     return found
 
@@ -80,7 +80,7 @@ def fits(raw: bytes, layout: Layout) -> bool:
     something known, too, so that an empty one tells no other layout.
     """
     try:
-        header = layout.header(raw)
+        header = _checked(raw, layout)
         parts, skipped = _parts(raw, layout, header)
     except FrameError:
         return False
@@ -106,7 +106,7 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
     layout = layout_of(raw) if layout is None else layout
-    return decode_blocks(raw, layout, layout.header(raw))
+    return decode_blocks(raw, layout, _checked(raw, layout))
 
 
 def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame:
@@ -130,13 +130,34 @@ def blocks_of(frame: RadarFrame) -> list[tuple[int, int, int]]:
     return layout.tlvs(frame.raw, layout.header(frame.raw).num_tlvs)
 
 
-def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
-    """What is in the blocks by name, and how often every type occurred that is not known."""
+def typed_views(raw: bytes, layout: Layout) -> dict[int, NDArray[Any]]:
+    """The payloads of a frame that are known, by type, as views of `raw`: the firmware's own numbers in TI's axes.
+
+    Raises:
+        FrameError: as `decode_frame`, as far as header and lengths go.
+    """
+    payloads = memoryview(raw)
+    views = {}
+    for number, start, length in layout.tlvs(raw, _checked(raw, layout).num_tlvs):
+        kind = kind_of(layout, number, length)
+        if kind is not None:
+            views[number] = kind.view(payloads[start : start + length])
+    return views
+
+
+def _checked(raw: bytes, layout: Layout) -> FrameHeader:
+    """The header of what should be one whole frame."""
+    header = layout.header(raw)
     if len(raw) != header.packet_bytes:
         raise FrameError(
             "truncated" if len(raw) < header.packet_bytes else "bad_header",
             f"frame length is {header.packet_bytes} bytes, {len(raw)} were given",
         )
+    return header
+
+
+def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
+    """What is in the blocks by name, and how often every type occurred that is not known."""
     parts: dict[str, Any] = {}
     skipped: dict[int, int] = {}
     view = memoryview(raw)
