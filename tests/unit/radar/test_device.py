@@ -1,6 +1,7 @@
 """The real serial code on pseudo terminals, with a small scripted radar at the other end."""
 
 import errno
+import itertools
 import os
 import select
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
@@ -15,8 +17,12 @@ from mission_core.errors import CommandError, ConfigurationError, DeviceError
 from mission_core.radar import device as device_module
 from mission_core.radar.device import RadarDevice, RadarPorts, list_radars
 from mission_core.radar.profile import load_profile, parse_profile
+from mission_core.radar.tlv import encode_frame
+from mission_core.sim.evm import SimulatedEvm
 
 PROFILE = load_profile(Path(__file__).resolve().parents[3] / "config" / "radar" / "walking_10fps.cfg")
+SENT = ("queryDemoStatus", *PROFILE.commands[:-1], "configDataPort 921600 1", "sensorStart")
+"""What a radar is sent of which nothing is known."""
 DONE = "Done\r\n\r\nmmwDemo:/>"
 
 
@@ -88,7 +94,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sends_the_profile_line_by_line(radar: ScriptedRadar, device: RadarDevice) -> None:
     device.configure(PROFILE)
-    assert radar.lines == list(PROFILE.commands)
+    assert radar.lines == list(SENT)
 
 
 def test_frames_from_before_are_thrown_away(radar: ScriptedRadar, device: RadarDevice) -> None:
@@ -123,7 +129,7 @@ def test_accepted_replies(radar: ScriptedRadar, device: RadarDevice, reply: str)
     radar.replies = dict.fromkeys(["sensorStop", "sensorStart"], reply)
     device.configure(PROFILE)
     device.stop()
-    assert radar.lines == [*PROFILE.commands, "sensorStop"]
+    assert radar.lines == [*SENT, "sensorStop"]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,124 @@ def test_a_late_reply_is_not_taken_for_the_next(radar: ScriptedRadar, device: Ra
         device.stop()
     radar.replies = {}
     device.stop()
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[SimulatedEvm]:
+    frame = encode_frame(1, np.zeros((1, 6), np.float32))
+    with SimulatedEvm(lambda *_: itertools.repeat(frame), tmp_path / "radar") as powered:
+        yield powered
+
+
+@pytest.fixture
+def lines(board: SimulatedEvm, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the board is told."""
+    told: list[str] = []
+    answer = board._firmware.answer
+    monkeypatch.setattr(board._firmware, "answer", lambda line: (told.append(line), answer(line))[1])
+    return told
+
+
+@pytest.fixture
+def evm(board: SimulatedEvm) -> Iterator[RadarDevice]:
+    with RadarDevice(str(board.cli_path), str(board.data_path)) as opened:
+        yield opened
+
+
+def streams(device: RadarDevice) -> bool:
+    return device.read(5.0) != b""
+
+
+def test_a_radar_that_knows_its_configuration_is_only_started_again(evm: RadarDevice, lines: list[str]) -> None:
+    evm.configure(PROFILE)
+    assert lines == list(SENT)
+    assert streams(evm)
+    lines.clear()
+    evm.configure(PROFILE)
+    assert lines == ["queryDemoStatus", "sensorStop", "sensorStart 0"]
+    evm.close()
+    evm.open()  # as after a pulled cable, while it had power
+    evm.stop()
+    evm.configure(PROFILE)
+    assert streams(evm)
+
+
+def test_a_radar_that_lost_its_power_is_configured_anew(evm: RadarDevice, board: SimulatedEvm) -> None:
+    evm.configure(PROFILE)
+    evm.close()
+    board.stop()
+    board.start()
+    evm.open()
+    evm.configure(PROFILE)
+    assert streams(evm)
+
+
+def test_another_profile_is_sent_whole(evm: RadarDevice, lines: list[str]) -> None:
+    evm.configure(PROFILE)
+    lines.clear()
+    faster = parse_profile("\n".join(PROFILE.commands).replace("0 100.00 1", "0 50.00 1"), "faster.cfg")
+    evm.configure(faster)
+    assert lines == ["queryDemoStatus", *faster.commands[:-1], "configDataPort 921600 1", "sensorStart"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("channelCfg 15 7 0", "channelCfg 7 7 0"),
+        ("adcCfg 2 1", "adcCfg 2 2"),
+        ("lowPower 0 0", "lowPower 0 1"),
+        ("dfeDataOutputMode 1", "dfeDataOutputMode 3"),
+    ],
+)
+def test_what_would_hang_the_radar_is_not_sent(evm: RadarDevice, lines: list[str], old: str, new: str) -> None:
+    evm.configure(PROFILE)
+    lines.clear()
+    other = parse_profile("\n".join(PROFILE.commands).replace(old, new), "other.cfg")
+    with pytest.raises(CommandError, match=f"other.cfg has '{new}', the radar has started with '{old}' .* power-cycle"):
+        evm.configure(other)
+    assert lines == ["queryDemoStatus"]
+    evm.configure(PROFILE)
+    assert streams(evm)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_radar_that_hangs_all_the_same_says_what_helps(evm: RadarDevice, board: SimulatedEvm) -> None:
+    evm.configure(PROFILE)
+    evm.close()
+    other = parse_profile("\n".join(PROFILE.commands).replace("channelCfg 15 7", "channelCfg 7 7"), "other.cfg")
+    with (
+        RadarDevice(str(board.cli_path), str(board.data_path)) as newcomer,
+        pytest.raises(CommandError, match="it hangs if channelCfg, adcCfg, lowPower, dfeDataOutputMode differ"),
+    ):
+        newcomer.configure(other)
+
+
+def test_half_a_configuration_is_followed_by_a_whole_one(evm: RadarDevice, board: SimulatedEvm) -> None:
+    evm.configure(PROFILE)
+    evm.stop()
+    evm._command("guiMonitor -1 1 0 0 0 0 0")  # somebody else's; sensorStart 0 is refused now
+    evm.configure(PROFILE)
+    assert streams(evm)
+
+
+def test_a_data_port_of_another_radar_is_found_out(board: SimulatedEvm, tmp_path: Path) -> None:
+    with (
+        SimulatedEvm(lambda *_: iter(()), tmp_path / "other") as other,
+        RadarDevice(str(board.cli_path), str(other.data_path)) as mixed,
+        pytest.raises(DeviceError, match="gave nothing where 16 bytes ff were due, while the CLI answers"),
+    ):
+        mixed.configure(PROFILE)
+
+
+def test_firmware_that_knows_no_such_questions_is_configured_all_the_same(
+    radar: ScriptedRadar, device: RadarDevice
+) -> None:
+    unknown = "is not recognized as a CLI command\r\n\r\nmmwDemo:/>"
+    radar.replies = {name: f"'{name}' {unknown}" for name in ("queryDemoStatus", "configDataPort")}
+    for _ in range(2):
+        radar.lines.clear()
+        device.configure(PROFILE)
+        assert radar.lines == list(SENT)
 
 
 def test_what_overloads_the_data_port_is_not_sent(radar: ScriptedRadar, device: RadarDevice) -> None:

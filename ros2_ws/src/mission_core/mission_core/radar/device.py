@@ -39,7 +39,15 @@ WRITE_TIMEOUT = 1.0  # [s]
 TYPICAL_POINTS = 100  # of a frame with a few people
 HIGH_UART_LOAD = 0.9
 
-_FAILURES = ("is not recognized as a CLI command", "command is not allowed")
+UNCONFIGURED, STOPPED, STREAMING = range(3)
+"""What `queryDemoStatus` tells."""
+FIXED_AT_POWER_UP = ("channelCfg", "adcCfg", "lowPower", "dfeDataOutputMode")
+PORT_ALIVE = b"\xff" * 16
+"""What the data port sends when `configDataPort` asks for it."""
+SIGN_WAIT = 1.0  # [s] for it
+
+_UNKNOWN = "is not recognized as a CLI command"
+_FAILURES = (_UNKNOWN, "command is not allowed")
 _REMEDIES = {
     "not recognized": "flash the SDK 3.x out-of-box demo; if the line is garbled, keep ModemManager off the port",
     "partial configuration": "send a complete profile; if it is complete, power-cycle the radar",
@@ -48,6 +56,11 @@ _REMEDIES = {
 }
 _REFUSED = "compare the line with the SDK user's guide of this firmware"
 _SILENT = "check that the CLI and data ports are not swapped and SOP is in functional mode, then power-cycle the radar"
+
+_HUNG = (
+    f"it hangs if {', '.join(FIXED_AT_POWER_UP)} differ from those it was first started with, and wants to be "
+    f"power-cycled then; else {_SILENT}"
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -128,6 +141,10 @@ def find_radar(serial_number: str | None = None) -> RadarPorts:
     return radars[0]
 
 
+class UnknownCommandError(CommandError):
+    """The firmware does not know a command."""
+
+
 class RadarDevice:
     """A radar that runs TI's out-of-box demo.
 
@@ -158,6 +175,7 @@ class RadarDevice:
         self._serial_number: str | None = None  # of the radar that "auto" found first
         self._cli: serial.Serial | None = None
         self._data: serial.Serial | None = None
+        self._accepted: tuple[str, ...] = ()  # the configuration that this radar has started with
 
     def open(self) -> None:
         """Opens both ports for this process alone. With "auto", the same radar is found again after a replug.
@@ -175,19 +193,31 @@ class RadarDevice:
             raise
 
     def configure(self, profile: RadarProfile) -> None:
-        """Sends a profile line by line and starts the radar; frames from before are thrown away.
+        """Makes the radar run a profile, and starts it; frames from before are thrown away.
+
+        It is asked first how it is. One that has lost its power gets the whole profile, line by line; one that has it
+        since it was started is started again, which takes a line instead of thirty.
 
         Raises:
             ConfigurationError: the profile makes longer frames than the data port can carry.
-            CommandError: the radar refused a line or did not answer it; names line, reply and remedy.
-            DeviceError: a port is gone.
+            CommandError: the radar refused a line or did not answer it, or would hang; names line, reply and remedy.
+            DeviceError: a port is gone, or the data port is not this radar's.
         """
         check_uart(profile, self._baudrates[1])
+        state = self._state()
+        if state == UNCONFIGURED:
+            self._accepted = ()
+        self._check_fixed(profile)
+        if state in (STOPPED, STREAMING) and self._accepted == profile.commands and self._restart():
+            return
+        self._accepted = ()
         for command in profile.commands:
             if command == "sensorStart":
+                self._check_data_port()
                 self._flush_data()
             self._command(command)
             time.sleep(COMMAND_GAP)
+        self._accepted = profile.commands
 
     def read(self, timeout: float) -> bytes:
         """Returns the bytes that have arrived, as soon as there are any; b"" when none came for `timeout` seconds.
@@ -236,13 +266,69 @@ class RadarDevice:
         self._serial_number = radar.serial_number
         return radar.cli, radar.data
 
+    def _state(self) -> int | None:
+        """UNCONFIGURED, STOPPED or STREAMING; None of firmware before SDK 3.4, which does not tell.
+
+        Raises:
+            CommandError: it does not answer.
+        """
+        try:
+            found = re.search(r"Sensor State: (\d)", self._command("queryDemoStatus"))
+        except UnknownCommandError:
+            return None
+        return int(found[1]) if found else None
+
+    def _check_fixed(self, profile: RadarProfile) -> None:
+        """The firmware hangs at `sensorStart` where what it takes only once per power-up is another than at first."""
+        before, now = ({line.split()[0]: line for line in lines} for lines in (self._accepted, profile.commands))
+        for name in FIXED_AT_POWER_UP:
+            if before and before.get(name) != now.get(name):
+                raise CommandError(
+                    f"{profile.name} has '{now.get(name, f'no {name}')}', the radar has started with "
+                    f"'{before.get(name, f'no {name}')}' and would hang: power-cycle it, then try again"
+                )
+
+    def _restart(self) -> bool:
+        """Starts the radar with the configuration it has; False where it has forgotten it, or part of another came."""
+        self._command("sensorStop")
+        self._flush_data()
+        try:
+            self._command("sensorStart 0")
+        except CommandError as error:
+            _logger.info("%s; it is configured anew", error)
+            return False
+        return True
+
+    def _check_data_port(self) -> None:
+        """Asks the radar for a sign on its data port, where the firmware can give one (SDK 3.4 and later).
+
+        Raises:
+            DeviceError: it does not come: the port is another one's, or its line is broken.
+        """
+        self._flush_data()
+        try:
+            reply = self._command(f"configDataPort {self._baudrates[1]} 1")
+        except CommandError:
+            return
+        if "changed to" not in reply:
+            return
+        port, sign = _opened(self._data), b""
+        with _gone(port):
+            port.timeout = SIGN_WAIT
+            sign = port.read(len(PORT_ALIVE))
+        if sign != PORT_ALIVE:
+            raise DeviceError(
+                f"data port {port.port} gave {sign.hex(' ') or 'nothing'} where {len(PORT_ALIVE)} bytes ff were due, "
+                "while the CLI answers: it is another radar's, see `mission radar ports`"
+            )
+
     def _flush_data(self) -> None:
         port = _opened(self._data)
         with _gone(port):
             port.reset_input_buffer()
 
-    def _command(self, command: str) -> None:
-        """Sends one line and waits for the verdict."""
+    def _command(self, command: str) -> str:
+        """Sends one line and waits for the verdict; returns the reply."""
         port = _opened(self._cli)
         timeout = COMMAND_TIMEOUTS.get(command.split()[0], COMMAND_TIMEOUT)
         with _gone(port):
@@ -254,11 +340,14 @@ class RadarDevice:
                 _drain(port)  # a late reply must not be taken for the next command's
         if verdict is None:
             answer = f"only '{' '.join(reply.split())}'" if reply.strip() else "nothing"
-            raise CommandError(f"the radar answered {answer} to '{command}' within {timeout:g} s; {_SILENT}")
+            silent = _HUNG if command == "sensorStart" else _SILENT
+            raise CommandError(f"the radar answered {answer} to '{command}' within {timeout:g} s; {silent}")
         if verdict != DONE:
             remedy = next((remedy for key, remedy in _REMEDIES.items() if key in reply), _REFUSED)
-            raise CommandError(f"the radar answered '{verdict}' to '{command}'; {remedy}")
+            error = UnknownCommandError if _UNKNOWN in verdict else CommandError
+            raise error(f"the radar answered '{verdict}' to '{command}'; {remedy}")
         _logger.debug("%s: %s", command, " ".join(reply.split()))
+        return reply
 
 
 def _verdict(reply: str) -> str | None:
