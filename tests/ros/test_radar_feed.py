@@ -1,17 +1,19 @@
 """Times of frames, and what a feed does at its beginning. Bytes come from a list; the clock is a number."""
 
+import struct
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+from radar_frames import ONE_POINT, frame_of
 
 from mission_core.paths import shared_file
 from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import load_profile
-from mission_core.radar.tlv import encode_frame
+from mission_core.radar.tlv import decode_frame, encode_frame
 from mission_core.types import RadarFrame
-from mission_ros.radar_feed import LiveFeed
+from mission_ros.radar_feed import LiveFeed, sensor_health
 
 PROFILE = load_profile(shared_file("walking_10fps.cfg", "config/radar"))
 BAUDRATE = 1_000_000  # 10 us per byte
@@ -93,3 +95,17 @@ def test_half_a_frame_from_before_a_pause_is_forgotten() -> None:
     feed._device = later = Port((NOW, frame(9)))
     assert [number for number, _ in played(later, feed)] == [9]
     assert feed.counters()["lost_frames"] == 0
+
+
+def test_tells_how_the_sensor_is() -> None:
+    stats = (6, struct.pack("<6I", 100, 2000, 70_000, 0, 43, 12))
+    celsius = (40, 41, 42, 43, 50, 51, 52, 60, 61, 0)
+    frame = frame_of("sdk3", ONE_POINT["sdk3"], stats, (9, struct.pack("<iI10h", 0, 9000, *celsius)))
+    assert sensor_health(decode_frame(frame)) == {
+        "layout": "sdk3",
+        "active_frame_load_percent": 43,
+        "frame_margin_us": 70_000,
+        "temperature_celsius": 61,
+    }
+    failed = frame_of("sdk3", ONE_POINT["sdk3"], (9, struct.pack("<iI10h", -1, 9000, *celsius)))
+    assert sensor_health(decode_frame(failed)) == {"layout": "sdk3"}

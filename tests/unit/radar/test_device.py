@@ -14,8 +14,9 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
 from mission_core.errors import CommandError, ConfigurationError, DeviceError
+from mission_core.paths import share_directory
 from mission_core.radar import device as device_module
-from mission_core.radar.device import RadarDevice, RadarPorts, list_radars
+from mission_core.radar.device import BRIDGES, RadarDevice, RadarPorts, list_radars
 from mission_core.radar.profile import load_profile, parse_profile
 from mission_core.radar.tlv import encode_frame
 from mission_core.sim.evm import SimulatedEvm
@@ -382,6 +383,16 @@ def test_lists_radars_by_usb_identity() -> None:
         RadarPorts("/dev/ttyUSB0", "/dev/ttyUSB1", "00E2", "CP2105 of an IWR6843 EVM"),
         RadarPorts("/dev/ttyACM1", "/dev/ttyACM0", "R000", "XDS110 of a BoosterPack or carrier board"),
     ]
+
+
+def test_udev_rules_are_about_the_same_ports() -> None:
+    rules = (share_directory() / "config" / "udev" / "70-mission-radar.rules").read_text()
+    for bridge in BRIDGES:
+        assert f'ATTRS{{idVendor}}=="{bridge.vid:04x}", ATTRS{{idProduct}}=="{bridge.pid:04x}"' in rules
+        which = f'ENV{{ID_VENDOR_ID}}=="{bridge.vid:04x}", ENV{{ID_MODEL_ID}}=="{bridge.pid:04x}"'
+        for interface, name in ((bridge.cli_interface, "cli"), (bridge.data_interface, "data")):
+            link = f'SYMLINK+="mission-radar/$env{{ID_SERIAL_SHORT}}/{name}"'
+            assert f'{which}, ENV{{ID_USB_INTERFACE_NUM}}=="{interface:02}", {link}' in rules
 
 
 def test_half_a_radar_is_none() -> None:

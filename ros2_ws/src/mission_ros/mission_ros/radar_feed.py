@@ -194,6 +194,18 @@ class CaptureFeed:
         return {} if self._reader is None else _flat(self._reader.counters)
 
 
+def sensor_health(frame: RadarFrame) -> dict[str, object]:
+    """What a frame tells of the sensor itself, for diagnostics: its layout, and what its processor reports."""
+    values: dict[str, object] = {"layout": frame.layout}
+    if stats := frame.contents.get("stats"):
+        values |= {"active_frame_load_percent": stats.active_frame_load, "frame_margin_us": stats.inter_frame_margin_us}
+    temperatures = frame.contents.get("temperatures")
+    if temperatures and temperatures.valid:
+        celsius = (*temperatures.receivers, *temperatures.transmitters, temperatures.power, *temperatures.digital)
+        values["temperature_celsius"] = max(celsius)
+    return values
+
+
 def _flat(counters: StreamCounters) -> dict[str, object]:
     values = asdict(counters)
     errors = values.pop("errors")

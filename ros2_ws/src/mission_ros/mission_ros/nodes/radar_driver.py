@@ -17,7 +17,7 @@ from mission_ros import conversions
 from mission_ros.diagnostics import Diagnostics, Level, Rate, Report
 from mission_ros.feed_node import FeedNode
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
-from mission_ros.radar_feed import CaptureFeed, LiveFeed, RadarFeed
+from mission_ros.radar_feed import CaptureFeed, LiveFeed, RadarFeed, sensor_health
 from mission_ros.runtime import parameter, run
 from mission_ros.static_transform import publish_mount
 
@@ -41,6 +41,7 @@ class RadarDriver(FeedNode[RadarFeed]):
         calibration = load_calibration(parameter(self, "calibration", ""))
         self._rate = Rate()
         self._bad_frames = 0
+        self._sensor: dict[str, object] = {}
         self._raw = self.create_publisher(RadarFrameMsg, "radar/raw", SENSOR_PUBLISHER)
         self._points = self.create_publisher(PointCloud2, "radar/points", SENSOR_PUBLISHER)
         self._diagnostics = Diagnostics(self, self._report, hardware_id=self._source)
@@ -69,6 +70,7 @@ class RadarDriver(FeedNode[RadarFeed]):
         """Publishes a frame as it is and decoded."""
         self._raw.publish(conversions.radar_frame_to_msg(frame, stamp_ns, self._frame_id))
         self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, self._frame_id))
+        self._sensor |= sensor_health(frame)
         self._rate.tick()
 
     def _on_raw(self, message: RadarFrameMsg) -> None:
@@ -86,7 +88,7 @@ class RadarDriver(FeedNode[RadarFeed]):
 
     def _report(self) -> Report:
         rate = self._rate.read()
-        values: dict[str, object] = {"source": self._source, "rate_hz": rate, "frames": self._rate.total}
+        values: dict[str, object] = {"source": self._source, "rate_hz": rate, "frames": self._rate.total} | self._sensor
         problem = "not configured"
         if self._source == "topic":
             problem, values = "", values | {"error_frames": self._bad_frames}
