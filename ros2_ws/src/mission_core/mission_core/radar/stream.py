@@ -30,6 +30,8 @@ TI_PLATFORM = 0x000A
 LEAST_HEADER_BYTES = min(layout.header_bytes for layout in LAYOUTS.values())
 DOUBTS = 8
 """Headers in a row that do not go with what was before, after which that is forgotten."""
+MOST_BELIEF = 20
+"""Frames of a layout that each buy as many doubts before others are tried: with luck damage looks like another."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class FrameStream:
         self.counters = StreamCounters()
         self._possible = self._layouts = layouts_named(layout)
         self._doubts = 0  # headers that were none, in a row
+        self._believed = 0  # frames that had the present layout
         self._buffer = bytearray()
         self._start = 0  # of the current frame in the buffer
         self._searched = 0  # the current frame holds no later header that begins before this
@@ -107,7 +110,8 @@ class FrameStream:
         A frame cut off by the end counts as "truncated". What is fed afterwards is another stream; the counters go on.
         """
         frames = self._take(final=True)
-        self._last, self._period, self._skipped, self._layouts = None, 0, False, self._possible
+        self._last, self._period, self._skipped = None, 0, False
+        self._believed, self._layouts = 0, self._possible
         return frames
 
     def _take(self, *, final: bool) -> list[RadarFrame]:
@@ -241,7 +245,7 @@ class FrameStream:
             self._period = _cycles(self._last, header) if gap == 0 else self._period
         self._last, self._skipped, self._in_step, self._doubts = header, False, True, 0
         if header.num_tlvs:
-            self._layouts = (layout,)
+            self._believed, self._layouts = self._believed + 1, (layout,)
         self._start += header.packet_bytes
         self._searched = self._start + len(MAGIC)
 
@@ -249,7 +253,9 @@ class FrameStream:
         self._count(kind)
         self._doubts += 1
         if self._doubts >= DOUBTS:  # perhaps another radar talks now
-            self._last, self._period, self._layouts = None, 0, self._possible
+            self._last, self._period = None, 0
+        if self._doubts >= DOUBTS * min(self._believed, MOST_BELIEF):
+            self._believed, self._layouts = 0, self._possible
         self._drop(min(resume, len(self._buffer)))
 
     def _drop(self, position: int) -> None:
