@@ -63,7 +63,7 @@ def test_stamp(stamp_ns: int) -> None:
 
 def test_radar_frame_keeps_every_byte() -> None:
     raw = bytes(range(256)) * 3
-    message = conversions.radar_frame_to_msg(RadarFrame(7, some_points(0), 40, raw), STAMP, "radar")
+    message = conversions.radar_frame_to_msg(RadarFrame(7, some_points(0), "sdk3", raw, {}), STAMP, "radar")
     assert messages.radar_frame(message) == raw
     assert (message.frame_number, message.header.frame_id) == (7, "radar")
 

@@ -1,5 +1,7 @@
 """radar_simulator, radar_driver, radar_tracker and micro_doppler, byte to track, as processes of their own."""
 
+import itertools
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarTrackArray
+from radar_frames import ONE_POINT, frame_of
 from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
 
@@ -106,6 +109,28 @@ def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> N
         wait_for(lambda: maps and maps[-1].num_frames >= 10, f"maps, {node.output}")
     assert maps[-1].kind == "heatmap"
     assert messages.doppler_time_map(maps[-1]).values.max() > 0.0
+
+
+def test_people_whom_the_radar_follows_itself(tmp_path: Path, listener: Listener) -> None:
+    """Firmware of another demo in the place of ours: 48 bytes of header, compressed points, targets."""
+    target = struct.pack("<I27f", 7, 1.0, 4.0, 0.2, 0.0, 1.0, *[0.0] * 4, *[1.0] * 16, 3.0, 0.9)
+
+    def frames(_profile: RadarProfile, _clock: Clock) -> Iterator[bytes]:
+        for number in itertools.count(1):
+            yield frame_of("people_counting", ONE_POINT["people_counting"], (7, target), (8, b"\7"), number=number)
+
+    clouds = listener.collect(PointCloud2, "radar/points", SENSOR_SUBSCRIBER)
+    targets = listener.collect(RadarTrackArray, "radar/targets", RESULT)
+    health = listener.diagnostics()
+    with SimulatedEvm(frames, tmp_path / "ports") as evm, driver(evm) as node:
+        wait_for(lambda: clouds and targets, f"targets, {node.output}")
+        wait_for(lambda: health.get("radar_driver", (3, "", {}))[2].get("layout") == "people_counting", "the layout")
+    assert targets[0].header.frame_id == "radar_room"
+    (track,) = targets[0].tracks
+    assert (track.track_id, track.num_points) == (7, 1)
+    assert (track.position.x, track.position.y) == pytest.approx((4.0, -1.0), abs=1e-4)
+    assert track.position.z == pytest.approx(1.2, abs=1e-4)  # config/calibration.yaml: the radar stands 1 m high
+    assert messages.points(clouds[0])[0, 0] == pytest.approx(0.550, abs=1e-3)
 
 
 def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, listener: Listener) -> None:

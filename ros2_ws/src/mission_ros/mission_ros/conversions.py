@@ -87,12 +87,19 @@ def points_to_cloud(points: Points, stamp_ns: int, frame_id: str, labels: Int32A
 
 def tracked_frame_to_msgs(frame: TrackedFrame, frame_id: str) -> tuple[mission_msgs.RadarTrackArray, PointCloud2]:
     """Tracks and labelled cloud of one radar frame, under one stamp."""
-    tracks = mission_msgs.RadarTrackArray(
-        header=make_header(frame.stamp_ns, frame_id),
-        frame_number=frame.frame_number,
-        tracks=[_track_to_msg(track) for track in frame.tracks],
-    )
+    tracks = tracks_to_msg(frame.tracks, frame.stamp_ns, frame.frame_number, frame_id)
     return tracks, points_to_cloud(frame.points, frame.stamp_ns, frame_id, frame.labels)
+
+
+def tracks_to_msg(
+    tracks: Sequence[Track], stamp_ns: int, frame_number: int, frame_id: str
+) -> mission_msgs.RadarTrackArray:
+    """Tracks of one radar frame."""
+    return mission_msgs.RadarTrackArray(
+        header=make_header(stamp_ns, frame_id),
+        frame_number=frame_number,
+        tracks=[_track_to_msg(track) for track in tracks],
+    )
 
 
 def _track_to_msg(track: Track) -> mission_msgs.RadarTrack:

@@ -1,8 +1,9 @@
-"""Reads a radar and publishes its frames as they are (`radar/raw`) and decoded (`radar/points`)."""
+"""Reads a radar and publishes its frames as they are (`radar/raw`) and decoded (`radar/points`, `radar/targets`)."""
 
 from pathlib import Path
 
 from mission_msgs.msg import RadarFrame as RadarFrameMsg
+from mission_msgs.msg import RadarTrackArray
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
@@ -11,6 +12,7 @@ from mission_core.errors import ConfigurationError, FrameError
 from mission_core.paths import shared_file
 from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import load_profile
+from mission_core.radar.targets import TargetTracks
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import RadarFrame
 from mission_ros import conversions
@@ -37,23 +39,27 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._capture_rate = parameter(self, "capture_rate", 1.0)
         self._capture_loop = parameter(self, "capture_loop", False)
         self._frame_id = parameter(self, "frame_id", "radar")
-        room_frame = parameter(self, "room_frame", "radar_room")
-        calibration = load_calibration(parameter(self, "calibration", ""))
+        self._room_frame = parameter(self, "room_frame", "radar_room")
+        pose = load_calibration(parameter(self, "calibration", "")).radar
+        self._mount = pose.mount
+        self._targets = TargetTracks((), self._mount)
         self._rate = Rate()
         self._bad_frames = 0
         self._sensor: dict[str, object] = {}
         self._raw = self.create_publisher(RadarFrameMsg, "radar/raw", SENSOR_PUBLISHER)
         self._points = self.create_publisher(PointCloud2, "radar/points", SENSOR_PUBLISHER)
+        self._tracks = self.create_publisher(RadarTrackArray, "radar/targets", RESULT)
         self._diagnostics = Diagnostics(self, self._report, hardware_id=self._source)
-        publish_mount(self, calibration.radar, room_frame, self._frame_id)
+        publish_mount(self, pose, self._room_frame, self._frame_id)
         if self._source == "topic":
             self.create_subscription(RadarFrameMsg, "radar/raw", self._on_raw, RESULT)
 
     def make_feed(self) -> RadarFeed | None:
         """The radar or the capture; None where the frames come from a topic."""
+        profile = load_profile(shared_file(self._profile, "config/radar"))
+        self._targets = TargetTracks(profile.commands, self._mount)
         match self._source:
             case "device":
-                profile = load_profile(shared_file(self._profile, "config/radar"))
                 device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
                 return LiveFeed(
                     device, profile, self._data_baudrate, self.now_ns, self._diagnostics.publish, self._layout
@@ -69,7 +75,12 @@ class RadarDriver(FeedNode[RadarFeed]):
     def publish(self, frame: RadarFrame, stamp_ns: int) -> None:
         """Publishes a frame as it is and decoded."""
         self._raw.publish(conversions.radar_frame_to_msg(frame, stamp_ns, self._frame_id))
-        self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, self._frame_id))
+        self._publish_decoded(frame, stamp_ns, self._frame_id)
+
+    def _publish_decoded(self, frame: RadarFrame, stamp_ns: int, frame_id: str) -> None:
+        self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, frame_id))
+        if (tracks := self._targets.step(stamp_ns, frame)) is not None:
+            self._tracks.publish(conversions.tracks_to_msg(tracks, stamp_ns, frame.frame_number, self._room_frame))
         self._sensor |= sensor_health(frame)
         self._rate.tick()
 
@@ -82,9 +93,7 @@ class RadarDriver(FeedNode[RadarFeed]):
             self._bad_frames += 1
             self.get_logger().warning(f"radar/raw: {error}", throttle_duration_sec=10.0)
             return
-        stamp_ns = messages.stamp_ns(message)
-        self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, message.header.frame_id))
-        self._rate.tick()
+        self._publish_decoded(frame, messages.stamp_ns(message), message.header.frame_id)
 
     def _report(self) -> Report:
         rate = self._rate.read()
