@@ -83,6 +83,7 @@ class FrameStream:
         self._buffer = bytearray()
         self._start = 0  # of the current frame in the buffer
         self._searched = 0  # the current frame holds no later header that begins before this
+        self._resume = 0  # where to go on if it is none
         self._missing = 0  # bytes without which nothing more can be told
         self._in_step = False  # a frame ended at `_start`, a header is due
         self._skipped = False  # bytes were dropped since the last frame
@@ -124,28 +125,71 @@ class FrameStream:
     def _frames(self, final: bool) -> Iterator[RadarFrame]:
         """Consumes the buffer until more bytes are needed; with `final` none will come."""
         while self._hunt():
+            self._resume = self._start + len(MAGIC)
             try:
-                if (reading := self._read_header(final)) is None:
-                    return
-                layout, header = reading
-                self._check_sequence(header)
-                end = self._start + header.packet_bytes
-                if (later := self._find_later_header(layout, header, end)) is not None:
-                    self._reject("truncated", resume=later)
-                    continue
-                if self._searched < end:
-                    if not final:
-                        self._wait_for(end)
-                        return
-                    if len(self._buffer) < end:
-                        raise FrameError("truncated", "the stream ends within a frame")
-                frame = decode_blocks(bytes(self._buffer[self._start : end]), layout, header)
+                found = self._read_frame(final)
             except FrameError as error:
-                self._reject(error.kind, resume=self._start + len(MAGIC))
+                self._reject(error.kind)
                 continue
-            self._accept(frame, layout, header)
-            yield frame
+            if found is None:
+                return
+            self._accept(*found)
+            yield found[0]
         self._wait_for(self._start + LEAST_HEADER_BYTES)
+
+    def _read_frame(self, final: bool) -> tuple[RadarFrame, Layout, FrameHeader] | None:
+        """The frame that begins here, in the first layout with which it adds up; None while it is not all here.
+
+        One layout after another: all that begin as the out-of-box demo's have their length in the same place, and what
+        is at that place in others is no length.
+
+        Raises:
+            FrameError: it is no frame of any possible layout; `_resume` is where to go on.
+        """
+        problem: FrameError | None = None
+        for layout in self._layouts:
+            try:
+                if (header := self._read_header(layout, final)) is None:
+                    return None
+                if (frame := self._read_blocks(layout, header, final)) is None:
+                    return None
+            except FrameError as error:
+                if error.kind == "truncated":
+                    raise
+                problem = problem or error
+            else:
+                return frame, layout, header
+        assert problem is not None
+        raise problem
+
+    def _read_header(self, layout: Layout, final: bool) -> FrameHeader | None:
+        end = self._start + layout.header_bytes
+        if len(self._buffer) < end and not final:
+            self._wait_for(end)
+            return None
+        header = layout.header(self._buffer, self._start)
+        if len(self._layouts) > 1:
+            self._searched = self._start + len(MAGIC)  # each layout finds other headers inside
+            if layout is not SDK3 and header.platform >> 16 != TI_PLATFORM:
+                raise FrameError("bad_header", f"platform {header.platform:#x} is none of TI's")
+        self._check_sequence(header)
+        return header
+
+    def _read_blocks(self, layout: Layout, header: FrameHeader, final: bool) -> RadarFrame | None:
+        end = self._start + header.packet_bytes
+        if (later := self._find_later_header(layout, header, end)) is not None:
+            self._resume = later
+            raise FrameError("truncated", "the next frame begins within this one")
+        if self._searched < end and not final:
+            self._wait_for(end)
+            return None
+        if len(self._buffer) < end:
+            raise FrameError("truncated", "the stream ends within a frame")
+        raw = bytes(self._buffer[self._start : end])
+        frame = decode_blocks(raw, layout, header)
+        if len(self._layouts) > 1 and not fits(raw, layout):
+            raise FrameError("bad_header", f"nothing in the frame tells that its layout is {layout.name}")
+        return frame
 
     def _wait_for(self, end: int) -> None:
         self._missing = end - len(self._buffer)
@@ -162,33 +206,6 @@ class FrameStream:
                 self._count("bad_header")
             self._drop(position)
         return position < len(self._buffer)
-
-    def _read_header(self, final: bool) -> tuple[Layout, FrameHeader] | None:
-        """Layout and header of the frame that begins here; None while that cannot be told.
-
-        Of several layouts it is the first with which the whole frame adds up. All that begin as the out-of-box demo's
-        have their length in the same place, and what is at that place in others is no length.
-
-        Raises:
-            FrameError: it is no header of any possible layout.
-        """
-        here = len(self._buffer) - self._start
-        for layout in self._layouts:
-            if here < layout.header_bytes and not final:
-                self._wait_for(self._start + layout.header_bytes)
-                return None
-            try:
-                header = layout.header(self._buffer, self._start)
-            except FrameError:
-                continue
-            if len(self._layouts) == 1 or (_may_be(layout, header) and self._may_fit(layout, header)):
-                return layout, header
-        first = self._layouts[0]
-        return first, first.header(self._buffer, self._start)
-
-    def _may_fit(self, layout: Layout, header: FrameHeader) -> bool:
-        end = self._start + header.packet_bytes
-        return len(self._buffer) < end or fits(bytes(self._buffer[self._start : end]), layout)
 
     def _find_later_header(self, layout: Layout, header: FrameHeader, end: int) -> int | None:
         """Looks inside the current frame, as far as it is here, for the header of a later frame.
@@ -249,14 +266,14 @@ class FrameStream:
         self._start += header.packet_bytes
         self._searched = self._start + len(MAGIC)
 
-    def _reject(self, kind: FrameErrorKind, *, resume: int) -> None:
+    def _reject(self, kind: FrameErrorKind) -> None:
         self._count(kind)
         self._doubts += 1
         if self._doubts >= DOUBTS:  # perhaps another radar talks now
             self._last, self._period = None, 0
         if self._doubts >= DOUBTS * min(self._believed, MOST_BELIEF):
             self._believed, self._layouts = 0, self._possible
-        self._drop(min(resume, len(self._buffer)))
+        self._drop(min(self._resume, len(self._buffer)))
 
     def _drop(self, position: int) -> None:
         self.counters.bytes_dropped += position - self._start
@@ -289,11 +306,6 @@ def read_frames(source: Readable, stream: FrameStream, chunk_bytes: int = 1) -> 
     while (data := source.read(max(stream.num_missing, chunk_bytes))) != b"":
         yield from stream.feed(data or b"")
     yield from stream.finish()
-
-
-def _may_be(layout: Layout, header: FrameHeader) -> bool:
-    """Whether a frame that is not all here yet may have a layout; anything may be the out-of-box demo's."""
-    return layout is SDK3 or header.platform >> 16 == TI_PLATFORM
 
 
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
