@@ -244,10 +244,28 @@ def test_what_would_hang_the_radar_is_not_sent(evm: RadarDevice, lines: list[str
     evm.configure(PROFILE)
     lines.clear()
     other = parse_profile("\n".join(PROFILE.commands).replace(old, new), "other.cfg")
-    with pytest.raises(CommandError, match=f"other.cfg has '{new}', the radar has started with '{old}' .* power-cycle"):
+    with pytest.raises(CommandError, match=f"other.cfg has '{new}', the radar has started with .{old}. and hangs"):
         evm.configure(other)
     assert lines == ["queryDemoStatus"]
     evm.configure(PROFILE)
+    assert streams(evm)
+
+
+def test_what_it_has_started_with_is_remembered_beyond_a_refused_configuration(
+    evm: RadarDevice, board: SimulatedEvm
+) -> None:
+    evm.configure(PROFILE)
+    text = "\n".join(PROFILE.commands)
+    with pytest.raises(CommandError, match="Invalid usage"):
+        evm.configure(parse_profile(text.replace("analogMonitor 0 0", "analogMonitor 0"), "broken.cfg"))
+    other = parse_profile(text.replace("channelCfg 15 7", "channelCfg 7 7"), "other.cfg")
+    with pytest.raises(CommandError, match="hangs unless it was power-cycled"):
+        evm.configure(other)
+    evm.close()
+    board.stop()
+    board.start()
+    evm.open()
+    evm.configure(other)  # its power was cut
     assert streams(evm)
 
 
@@ -281,7 +299,7 @@ def test_a_data_port_of_another_radar_is_found_out(board: SimulatedEvm, tmp_path
 
 
 def test_firmware_that_knows_no_such_questions_is_configured_all_the_same(
-    radar: ScriptedRadar, device: RadarDevice
+    radar: ScriptedRadar, device: RadarDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
     unknown = "is not recognized as a CLI command\r\n\r\nmmwDemo:/>"
     radar.replies = {name: f"'{name}' {unknown}" for name in ("queryDemoStatus", "configDataPort")}
@@ -289,6 +307,9 @@ def test_firmware_that_knows_no_such_questions_is_configured_all_the_same(
         radar.lines.clear()
         device.configure(PROFILE)
         assert radar.lines == list(SENT)
+    other = parse_profile("\n".join(PROFILE.commands).replace("channelCfg 15 7", "channelCfg 7 7"), "other.cfg")
+    device.configure(other)  # nobody knows whether it was power-cycled
+    assert "hangs unless it was power-cycled" in caplog.text
 
 
 def test_what_overloads_the_data_port_is_not_sent(radar: ScriptedRadar, device: RadarDevice) -> None:

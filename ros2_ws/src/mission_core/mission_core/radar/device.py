@@ -175,7 +175,8 @@ class RadarDevice:
         self._serial_number: str | None = None  # of the radar that "auto" found first
         self._cli: serial.Serial | None = None
         self._data: serial.Serial | None = None
-        self._accepted: tuple[str, ...] = ()  # the configuration that this radar has started with
+        self._accepted: tuple[str, ...] = ()  # the configuration that this radar runs
+        self._fixed: dict[str, str] = {}  # the lines FIXED_AT_POWER_UP that it has first started with
 
     def open(self) -> None:
         """Opens both ports for this process alone. With "auto", the same radar is found again after a replug.
@@ -206,8 +207,8 @@ class RadarDevice:
         check_uart(profile, self._baudrates[1])
         state = self._state()
         if state == UNCONFIGURED:
-            self._accepted = ()
-        self._check_fixed(profile)
+            self._accepted, self._fixed = (), {}
+        self._check_fixed(profile, certain=state is not None)
         if state in (STOPPED, STREAMING) and self._accepted == profile.commands and self._restart():
             return
         self._accepted = ()
@@ -218,6 +219,7 @@ class RadarDevice:
             self._command(command)
             time.sleep(COMMAND_GAP)
         self._accepted = profile.commands
+        self._fixed = self._fixed or _fixed_lines(profile)
 
     def read(self, timeout: float) -> bytes:
         """Returns the bytes that have arrived, as soon as there are any; b"" when none came for `timeout` seconds.
@@ -278,15 +280,22 @@ class RadarDevice:
             return None
         return int(found[1]) if found else None
 
-    def _check_fixed(self, profile: RadarProfile) -> None:
-        """The firmware hangs at `sensorStart` where what it takes only once per power-up is another than at first."""
-        before, now = ({line.split()[0]: line for line in lines} for lines in (self._accepted, profile.commands))
-        for name in FIXED_AT_POWER_UP:
-            if before and before.get(name) != now.get(name):
-                raise CommandError(
-                    f"{profile.name} has '{now.get(name, f'no {name}')}', the radar has started with "
-                    f"'{before.get(name, f'no {name}')}' and would hang: power-cycle it, then try again"
+    def _check_fixed(self, profile: RadarProfile, *, certain: bool) -> None:
+        """The firmware hangs at `sensorStart` where what it takes only once per power-up is another than at first.
+
+        Raises:
+            CommandError: it would; only a warning where it is not `certain` that the radar has kept its power.
+        """
+        now = _fixed_lines(profile)
+        for name, first in self._fixed.items():
+            if first != now[name]:
+                problem = (
+                    f"{profile.name} has '{now[name]}', the radar has started with '{first}' and hangs "
+                    "unless it was power-cycled"
                 )
+                if certain:
+                    raise CommandError(f"{problem}, which it was not: do that, then try again")
+                _logger.warning("%s", problem)
 
     def _restart(self) -> bool:
         """Starts the radar with the configuration it has; False where it has forgotten it, or part of another came."""
@@ -348,6 +357,11 @@ class RadarDevice:
             raise error(f"the radar answered '{verdict}' to '{command}'; {remedy}")
         _logger.debug("%s: %s", command, " ".join(reply.split()))
         return reply
+
+
+def _fixed_lines(profile: RadarProfile) -> dict[str, str]:
+    lines = {line.split()[0]: line for line in profile.commands}
+    return {name: lines.get(name, f"no {name}") for name in FIXED_AT_POWER_UP}
 
 
 def _verdict(reply: str) -> str | None:
