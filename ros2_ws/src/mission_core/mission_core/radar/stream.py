@@ -20,7 +20,7 @@ from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
 from mission_core.radar.layout import AUTO, LAYOUTS, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
-from mission_core.radar.tlv import decode_blocks, fits
+from mission_core.radar.tlv import decode_blocks, tells_its_layout
 from mission_core.types import RadarFrame
 
 LARGEST_GAP = 10_000
@@ -185,9 +185,8 @@ class FrameStream:
             return None
         if len(self._buffer) < end:
             raise FrameError("truncated", "the stream ends within a frame")
-        raw = bytes(self._buffer[self._start : end])
-        frame = decode_blocks(raw, layout, header)
-        if len(self._layouts) > 1 and not fits(raw, layout):
+        frame = decode_blocks(bytes(self._buffer[self._start : end]), layout, header)
+        if len(self._layouts) > 1 and not tells_its_layout(frame):
             raise FrameError("bad_header", f"nothing in the frame tells that its layout is {layout.name}")
         return frame
 

@@ -59,38 +59,6 @@ _TLV_HEADER = struct.Struct("<2I")
 _STATS = struct.Struct("<6I")
 
 
-def layout_of(raw: bytes) -> Layout:
-    """The layout with which a whole frame adds up.
-
-    Raises:
-        FrameError: it adds up with none; what is wrong with it as a frame of the out-of-box demo.
-    """
-    found = next((layout for layout in LAYOUTS.values() if fits(raw, layout)), None)
-    if found is None:
-        _parts(raw, SDK3, _checked(raw, SDK3))
-        raise FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
-    return found
-
-
-def fits(raw: bytes, layout: Layout) -> bool:
-    """Whether a whole frame adds up with a layout.
-
-    Lengths do so by chance where a frame is damaged, or read as of another layout: a sub-frame number in front of the
-    blocks looks like an empty block of type 0, which does not exist. But for the out-of-box demo's a frame must hold
-    something known, too, so that an empty one tells no other layout.
-    """
-    try:
-        header = _checked(raw, layout)
-        parts, skipped = _parts(raw, layout, header)
-    except FrameError:
-        return False
-    return 0 not in skipped and (layout is SDK3 or (header.num_tlvs > 0 and any(map(_says_something, parts.values()))))
-
-
-def _says_something(part: object) -> bool:
-    return not isinstance(part, np.ndarray) or part.size > 0
-
-
 def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
     """Decodes one whole frame.
 
@@ -105,8 +73,33 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
     Raises:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
-    layout = layout_of(raw) if layout is None else layout
-    return decode_blocks(raw, layout, _checked(raw, layout))
+    if layout is not None:
+        return decode_blocks(raw, layout, _checked(raw, layout))
+    problem = FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
+    for each in LAYOUTS.values():
+        try:
+            frame = decode_frame(raw, each)
+        except FrameError as error:
+            problem = error if each is SDK3 else problem
+        else:
+            if tells_its_layout(frame):
+                return frame
+    raise problem
+
+
+def tells_its_layout(frame: RadarFrame) -> bool:
+    """Whether what is in a decoded frame leaves no doubt about its layout.
+
+    Lengths add up by chance where a frame is damaged, or read as of another layout: a sub-frame number in front of the
+    blocks looks like an empty block of type 0, which does not exist. But for the out-of-box demo's a frame must hold
+    something known, too, so that an empty one tells no other layout.
+    """
+    known = len(frame.points) > 0 or any(map(_says_something, frame.contents.values()))
+    return 0 not in frame.unknown_tlvs and (known or frame.layout == SDK3.name)
+
+
+def _says_something(part: object) -> bool:
+    return not isinstance(part, np.ndarray) or part.size > 0
 
 
 def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame:
