@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from mission_core.errors import ConfigurationError
+from mission_core.geometry import F, yaw_rotation
 from mission_core.paths import share_directory
 from mission_core.types import Mount
 
@@ -26,6 +29,17 @@ class SensorPose:
     mount: Mount
     position: tuple[float, float] = (0.0, 0.0)
     yaw_deg: float = 0.0
+
+    def to_map(self, xyz: NDArray[F]) -> NDArray[F]:
+        """Moves points (..., 3) [m] from its room frame to the map."""
+        turned = xyz @ yaw_rotation(self.yaw_deg).T + (*self.position, 0.0)
+        return turned.astype(xyz.dtype, copy=False)
+
+    def seen_from(self, other: "SensorPose") -> "SensorPose":
+        """The same, with the other's room frame in place of the map."""
+        way = np.array([*self.position, 0.0]) - (*other.position, 0.0)
+        x, y, _ = way @ yaw_rotation(other.yaw_deg)
+        return SensorPose(self.mount, (float(x), float(y)), self.yaw_deg - other.yaw_deg)
 
 
 @dataclass(frozen=True, slots=True)

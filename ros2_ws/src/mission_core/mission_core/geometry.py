@@ -29,6 +29,12 @@ def pitch_rotation(pitch_deg: float) -> Float64Array:
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
+def yaw_rotation(yaw_deg: float) -> Float64Array:
+    """(3, 3) rotation from a frame that is turned left by `yaw_deg` about the vertical to the one that is not."""
+    c, s = np.cos(np.deg2rad(yaw_deg)), np.sin(np.deg2rad(yaw_deg))
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
 def sensor_to_room(xyz: NDArray[F], mount: Mount) -> NDArray[F]:
     """Moves points (..., 3) [m] from a mounted sensor's frame to its room frame (floor origin)."""
     rotated = xyz @ pitch_rotation(mount.pitch_deg).T + (0.0, 0.0, mount.height)

@@ -66,7 +66,7 @@ _SIMULATOR = (
 _MODULES = (
     *(f"sim/{name}.py" for name in _SIMULATOR),
     *(f"data/{name}.py" for name in ("sets", "twin", "following", "takes")),
-    *(f"radar/{name}.py" for name in ("profile", "clustering", "tracking", "doppler")),
+    *(f"radar/{name}.py" for name in ("profile", "clustering", "ghosts", "tracking", "doppler")),
     "camera/snippet.py",
     *("calibration.py", "geometry.py", "kinematics.py"),
 )

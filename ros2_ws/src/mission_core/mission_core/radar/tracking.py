@@ -1,10 +1,14 @@
-"""Follows several people through the point cloud of one radar.
+"""Follows several people through the point clouds of one radar or of several that watch one room.
 
 Each person is a constant-velocity Kalman filter over (x, y, vx, vy) in the room frame, fed with the centre and the
 radial velocity of the detections that are theirs (Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to
 Tracking and Navigation", 2001, chapters 5 and 6). Per frame: predict, cluster, cut clusters that span two people,
 assign clusters to tracks globally, give each track the scraps lying within its body, update, start tracks from
-the rest. Unlike TI's gtrack, which gates single points against an ellipsoid, this needs no tuning per room.
+the rest, and publish those that were seen often enough and are no ghosts. Unlike TI's gtrack, which gates single points
+against an ellipsoid, this needs no tuning per room.
+
+Several radars take turns: each frame moves the same tracks on and corrects them by what that radar saw, whenever it
+comes. So radars need neither be synchronous nor be equally fast, and one that falls silent is not missed.
 """
 
 from collections import deque
@@ -15,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from mission_core.calibration import SensorPose
 from mission_core.errors import ConfigurationError
 from mission_core.geometry import sensor_to_room
 from mission_core.radar.clustering import NOISE, ClusterConfig, cluster, denoise
+from mission_core.radar.ghosts import Echo, GhostConfig, echo, is_ghost
 from mission_core.types import NO_TRACK, Column, Float64Array, Mount, Points, Track, TrackedFrame
 
 Indices = NDArray[np.intp]
@@ -38,7 +44,11 @@ class TrackerConfig:
             holds 99 % of a Gaussian in two dimensions.
         confirm_hits: a new track is published once it was seen in this many frames ...
         confirm_window: ... of its last this many [frames].
-        coast_time: a confirmed track that is not seen keeps its id this long [s].
+        coast_time: a confirmed track that is not seen keeps its id this long [s] ...
+        still_time: ... and this long [s] where it had come to a stand: a radar that removes what does not move loses
+            sight of people who stand or sit.
+        still_speed: a track that was last seen slower stands [m/s].
+        ghosts: which tracks are taken for reflections.
         recent_time: detections this recent give a track's height and size [s].
         acceleration_density: spectral density of the white acceleration that drives the motion model [m^2/s^3]; the
             variance that a velocity gains in a second. Covers turning round at the end of a lane.
@@ -57,6 +67,9 @@ class TrackerConfig:
     confirm_hits: int = 4
     confirm_window: int = 6
     coast_time: float = 1.5
+    still_time: float = 30.0
+    still_speed: float = 0.25
+    ghosts: GhostConfig = field(default_factory=GhostConfig)
     recent_time: float = 1.0
     acceleration_density: float = 0.6
     start_speed_deviation: float = 1.0
@@ -66,11 +79,19 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         for name in (
-            *("body_radius", "moving_speed", "gate", "coast_time", "recent_time", "acceleration_density"),
-            *("start_speed_deviation", "range_deviation", "azimuth_deviation_deg", "doppler_deviation"),
+            *("body_radius", "moving_speed", "gate", "coast_time", "still_time", "recent_time"),
+            *(
+                "acceleration_density",
+                "start_speed_deviation",
+                "range_deviation",
+                "azimuth_deviation_deg",
+                "doppler_deviation",
+            ),
         ):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"tracker: {name} must be positive, got {getattr(self, name)}")
+        if not self.still_speed >= 0:
+            raise ConfigurationError(f"tracker: still_speed must not be negative, got {self.still_speed}")
         if not 1 <= self.confirm_hits <= self.confirm_window:
             raise ConfigurationError(
                 f"tracker: expected 1 <= confirm_hits <= confirm_window, got {self.confirm_hits}, {self.confirm_window}"
@@ -78,34 +99,45 @@ class TrackerConfig:
 
 
 class RadarTracker:
-    """Turns detections into people with ids. Deterministic; keeps about a second of detections per track."""
+    """Turns detections into people with ids. Deterministic; keeps about a second of detections per track.
 
-    def __init__(self, config: TrackerConfig, mount: Mount) -> None:
+    Args:
+        config: see `TrackerConfig`.
+        mount: of the radar in whose room frame all is told.
+        others: further radars, their poses in that frame.
+    """
+
+    def __init__(self, config: TrackerConfig, mount: Mount, others: Sequence[SensorPose] = ()) -> None:
         self._config = config
-        self._mount = mount
+        self._radars = (SensorPose(mount), *others)
         self._tracks: list[_Target] = []
         self._next_id = 0
-        self._stamp_ns: int | None = None
+        self._stamps_ns: dict[int, int] = {}  # of each radar's last frame
 
-    def step(self, stamp_ns: int, frame_number: int, points: Points) -> TrackedFrame:
+    def step(self, stamp_ns: int, frame_number: int, points: Points, radar: int = 0) -> TrackedFrame:
         """Takes one frame; lost frames are bridged by the stamps.
 
-        A stamp before the previous one means that the source began anew (a bag in a loop, a clock that was set):
-        all tracks end, and new ones get new ids.
+        A stamp before the same radar's previous one means that the source began anew (a bag in a loop, a clock that was
+        set): all tracks end, and new ones get new ids. Frames of another radar may be late; they are taken as of now.
 
         Args:
             stamp_ns: measurement time.
             frame_number: of the radar frame, passed on.
             points: (N, 6) in the sensor frame.
+            radar: whose frame it is: 0, or 1 + the place among the others.
 
         Returns:
             Confirmed tracks, and the points in the room frame with their labels.
         """
+        pose = self._radars[radar]
         room = points.copy()
-        room[:, : Column.Z + 1] = sensor_to_room(points[:, : Column.Z + 1], self._mount)
-        self._predict(stamp_ns)
-        for target, members in self._associate(stamp_ns, room):
-            target.update(stamp_ns, room[members], members)
+        room[:, : Column.Z + 1] = pose.to_map(sensor_to_room(points[:, : Column.Z + 1], pose.mount))
+        origin = np.asarray(pose.position, dtype=np.float64)
+        stamp_ns = self._predict(stamp_ns, radar)
+        for target, members in self._associate(stamp_ns, room, origin):
+            target.update(stamp_ns, room[members], members, radar, origin)
+        spans = np.stack((np.linalg.norm(points[:, : Column.Z + 1], axis=1), points[:, Column.DOPPLER]), axis=1)
+        self._judge(room, spans.astype(np.float64))
         self._tracks = [target for target in self._tracks if target.alive(stamp_ns)]
         confirmed = [target for target in self._tracks if target.confirmed]
         labels = np.full(len(room), NO_TRACK, np.int32)
@@ -114,21 +146,24 @@ class RadarTracker:
         tracks = tuple(target.report(stamp_ns) for target in confirmed)
         return TrackedFrame(stamp_ns=stamp_ns, frame_number=frame_number, tracks=tracks, points=room, labels=labels)
 
-    def _predict(self, stamp_ns: int) -> None:
-        previous, self._stamp_ns = self._stamp_ns, stamp_ns
-        if previous is None or stamp_ns < previous:
-            self._tracks = []
-            return
-        self._tracks = [target for target in self._tracks if target.alive(stamp_ns)]
+    def _predict(self, stamp_ns: int, radar: int) -> int:
+        """Moves all tracks on to a time, or to the time of the newest frame; returns which."""
+        if stamp_ns < self._stamps_ns.get(radar, stamp_ns):
+            self._tracks, self._stamps_ns = [], {}
+        previous = max(self._stamps_ns.values(), default=stamp_ns)
+        self._stamps_ns[radar] = stamp_ns
+        now_ns = max(stamp_ns, previous)
+        self._tracks = [target for target in self._tracks if target.alive(now_ns)]
         for target in self._tracks:
-            target.predict((stamp_ns - previous) * 1e-9)
+            target.predict(now_ns, (now_ns - previous) * 1e-9)
+        return now_ns
 
-    def _associate(self, stamp_ns: int, room: Points) -> "list[tuple[_Target, Indices]]":
+    def _associate(self, stamp_ns: int, room: Points, origin: Float64Array) -> "list[tuple[_Target, Indices]]":
         """Shares out the detections: every track, old and new, with the indices of its own (maybe none)."""
         xy = room[:, : Column.Y + 1].astype(np.float64)
         labels = cluster(room, self._config.clustering)
         clusters = self._cut(xy, [np.flatnonzero(labels == label) for label in range(labels.max(initial=NOISE) + 1)])
-        taken = self._assign(xy, clusters)
+        taken = self._assign(xy, clusters, origin)
         shares: list[list[Indices]] = [[] for _ in self._tracks]
         for i, j in taken.items():
             shares[i].append(clusters[j])
@@ -143,7 +178,7 @@ class RadarTracker:
             if nearest is not None:
                 shares[nearest].append(members)
             elif len(members) > 1 and np.abs(room[members, Column.DOPPLER]).max() >= self._config.moving_speed:
-                self._tracks.append(_Target(self._next_id, self._config, stamp_ns, room[members]))
+                self._tracks.append(_Target(self._next_id, self._config, stamp_ns, room[members], origin))
                 self._next_id += 1
                 shares.append([members])
         empty = np.empty(0, np.intp)
@@ -164,15 +199,18 @@ class RadarTracker:
             parts += [members[owner == k] for k in np.unique(owner)]
         return parts
 
-    def _assign(self, xy: Float64Array, clusters: Sequence[Indices]) -> dict[int, int]:
-        """The globally cheapest pairing of tracks and clusters within the gate: track index -> cluster index."""
+    def _assign(self, xy: Float64Array, clusters: Sequence[Indices], origin: Float64Array) -> dict[int, int]:
+        """The globally likeliest pairing of tracks and clusters within the gate: track index -> cluster index."""
         if not self._tracks or not clusters:
             return {}
         centres = np.array([xy[members].mean(axis=0) for members in clusters])
-        cost = np.array([target.distances(centres) for target in self._tracks])
-        gated = cost <= self._config.gate
+        found = [target.distances(centres, origin) for target in self._tracks]
+        distances = np.array([each for each, _ in found])
+        gated = distances <= self._config.gate
+        # -2 log likelihood: without the volume, who has not been seen for long would be near to everything
+        cost = distances + np.array([[volume] for _, volume in found])
         # A confirmed track goes before a tentative one, whatever their distances.
-        cost += np.array([[0.0 if target.confirmed else self._config.gate] for target in self._tracks])
+        cost += np.array([[0.0 if target.confirmed else FORBIDDEN / 1e3] for target in self._tracks])
         rows, columns = linear_sum_assignment(np.where(gated, cost, FORBIDDEN))
         return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if gated[i, j]}
 
@@ -184,24 +222,37 @@ class RadarTracker:
         i = int(distances.argmin())
         return i if distances[i] <= self._config.body_radius else None
 
+    def _judge(self, room: Points, spans: Float64Array) -> None:
+        """Confirms the tracks that were seen often enough and are no ghosts, those that came first before others."""
+        before: list[_Target] = []
+        for target in sorted(self._tracks, key=lambda each: each.precedence):
+            others = np.concatenate([np.zeros(0, np.intp), *(other.members for other in before)])
+            target.listen(room[target.members], spans[target.members], spans[others])
+            target.judge([other.echoes for other in before if other.confirmed])
+            before.append(target)
+
 
 class _Target:
     """One person: Kalman state x = (x, y, vx, vy), covariance P, recent detections."""
 
-    def __init__(self, track_id: int, config: TrackerConfig, stamp_ns: int, points: Points) -> None:
+    def __init__(
+        self, track_id: int, config: TrackerConfig, stamp_ns: int, points: Points, origin: Float64Array
+    ) -> None:
         self.track_id = track_id
         self.confirmed = False
         self.members: Indices = np.empty(0, np.intp)
+        self.echoes: deque[Echo] = deque(maxlen=config.confirm_window)
         self._config = config
         self._first_ns = stamp_ns
         self._last_ns = stamp_ns
+        self._radars: set[int] = set()  # that have seen it
+        self._origin = origin  # of the radar whose frame is being taken
         self._hits: deque[bool] = deque(maxlen=config.confirm_window)
         self._missed = 0
         self._recent: deque[tuple[int, Float64Array]] = deque()
 
         centre, radial_speed = _measure(points)
-        sight = _line_of_sight(centre)
-        self._x = np.concatenate((centre, radial_speed * sight))
+        self._x = np.concatenate((centre, radial_speed * self._sight(centre)))
         self._p = np.zeros((4, 4))
         self._p[:2, :2] = self._centre_noise(centre)
         self._p[2:, 2:] = np.eye(2) * config.start_speed_deviation**2
@@ -211,25 +262,45 @@ class _Target:
         """(2,) centre on the floor, room frame [m]."""
         return self._x[:2]
 
-    def predict(self, dt: float) -> None:
-        """Moves the state on by `dt` seconds; continuous white acceleration, so any split of `dt` gives the same."""
+    @property
+    def precedence(self) -> tuple[bool, int, int]:
+        """Who is believed before whom: the confirmed, those who were seen more often, then the larger."""
+        return not self.confirmed, -sum(self._hits), -len(self.members)
+
+    def predict(self, stamp_ns: int, dt: float) -> None:
+        """Moves the state on by `dt` seconds; continuous white acceleration, so any split of `dt` gives the same.
+
+        Who came to a stand and is not seen any more stays there, and is looked for as near as who has just gone.
+        """
+        if self.confirmed and self._missed and self._speed < self._config.still_speed:
+            self._x[2:] = 0.0
+            if stamp_ns - self._last_ns > self._config.coast_time * 1e9:
+                return
         f = np.eye(4)
         f[0, 2] = f[1, 3] = dt
         q = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.eye(2)) * self._config.acceleration_density
         self._x = f @ self._x
         self._p = f @ self._p @ f.T + q
 
-    def distances(self, centres: Float64Array) -> Float64Array:
-        """Squared Mahalanobis distances of cluster centres (K, 2) to the prediction, (K,)."""
+    def distances(self, centres: Float64Array, origin: Float64Array) -> tuple[Float64Array, float]:
+        """Squared Mahalanobis distances (K,) of cluster centres (K, 2) to the prediction, log |S| of its covariance."""
+        self._origin = origin
         innovation = centres - self._x[:2]
         s = self._p[:2, :2] + self._centre_noise(self._x[:2])
-        return np.einsum("ki,ij,kj->k", innovation, np.linalg.inv(s), innovation)
+        return np.einsum("ki,ij,kj->k", innovation, np.linalg.inv(s), innovation), float(np.log(np.linalg.det(s)))
 
-    def update(self, stamp_ns: int, points: Points, members: Indices) -> None:
-        """Takes this frame's own detections (N, 6), none when it was not seen, and their indices in the frame."""
+    def update(self, stamp_ns: int, points: Points, members: Indices, radar: int, origin: Float64Array) -> None:
+        """Takes this frame's own detections (N, 6), none when it was not seen, and their indices in the frame.
+
+        A radar that has never seen it does not miss it either: it may watch another part of the room.
+        """
         self.members = members
+        self._origin = origin
+        if len(points):
+            self._radars.add(radar)
+        elif radar not in self._radars:
+            return
         self._hits.append(len(points) > 0)
-        self.confirmed |= sum(self._hits) >= self._config.confirm_hits
         self._missed = 0 if len(points) else self._missed + 1
         if len(points):
             self._last_ns = stamp_ns
@@ -241,9 +312,22 @@ class _Target:
         while len(self._recent) > 1 and stamp_ns - self._recent[0][0] > self._config.recent_time * 1e9:
             self._recent.popleft()
 
+    def listen(self, points: Points, spans: Float64Array, others: Float64Array) -> None:
+        """Remembers what this frame's own detections are like beside those of tracks before it, see `echo`."""
+        if len(points):
+            distance = float(np.linalg.norm(self._x[:2] - self._origin))
+            self.echoes.append(echo(points, distance, spans, others))
+
+    def judge(self, others: Sequence[Sequence[Echo]]) -> None:
+        """Confirms it, if it was seen often enough and is no ghost of others."""
+        if not self.confirmed and sum(self._hits) >= self._config.confirm_hits:
+            self.confirmed = not is_ghost(self.echoes, others, self._config.ghosts)
+
     def alive(self, stamp_ns: int) -> bool:
         """Whether to keep it: confirmed and seen lately, or tentative and still able to be confirmed."""
-        if stamp_ns - self._last_ns > self._config.coast_time * 1e9:
+        stands = self.confirmed and self._speed < self._config.still_speed
+        patience = self._config.still_time if stands else self._config.coast_time
+        if stamp_ns - self._last_ns > patience * 1e9:
             return False
         return self.confirmed or self._hits.count(False) <= self._config.confirm_window - self._config.confirm_hits
 
@@ -261,12 +345,22 @@ class _Target:
             missed_frames=self._missed,
         )
 
+    @property
+    def _speed(self) -> float:
+        """[m/s]."""
+        return float(np.linalg.norm(self._x[2:]))
+
+    def _sight(self, centre: Float64Array) -> Float64Array:
+        """(2,) unit vector from the radar to a point on the floor."""
+        way = centre - self._origin
+        return way / max(float(np.linalg.norm(way)), 1e-6)
+
     def _correct(self, centre: Float64Array, radial_speed: float) -> None:
         """Kalman update by position, and by Doppler where that agrees with the prediction."""
         h = np.eye(2, 4)
         innovation = centre - self._x[:2]
         noise = self._centre_noise(centre)
-        sight = np.concatenate((np.zeros(2), _line_of_sight(centre)))
+        sight = np.concatenate((np.zeros(2), self._sight(centre)))
         surprise = radial_speed - sight @ self._x
         deviation = np.sqrt(sight @ self._p @ sight + self._config.doppler_deviation**2)
         if abs(surprise) <= 3 * deviation:
@@ -281,9 +375,9 @@ class _Target:
 
     def _centre_noise(self, centre: Float64Array) -> Float64Array:
         """(2, 2) covariance of a cluster's centre: the radar is sharp in range and blunt in azimuth [m^2]."""
-        along = _line_of_sight(centre)
+        along = self._sight(centre)
         across = np.array([-along[1], along[0]])
-        blur = np.deg2rad(self._config.azimuth_deviation_deg) * np.linalg.norm(centre)
+        blur = np.deg2rad(self._config.azimuth_deviation_deg) * np.linalg.norm(centre - self._origin)
         base = self._config.range_deviation**2
         return base * np.eye(2) + blur**2 * np.outer(across, across)
 
@@ -295,8 +389,3 @@ def _measure(points: Points) -> tuple[Float64Array, float]:
     """
     centre = points[:, : Column.Y + 1].mean(axis=0, dtype=np.float64)
     return centre, float(np.median(points[:, Column.DOPPLER]))
-
-
-def _line_of_sight(centre: Float64Array) -> Float64Array:
-    """(2,) unit vector from the radar, at the origin of the floor, to a point on it."""
-    return centre / max(float(np.linalg.norm(centre)), 1e-6)
