@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mission_core.calibration import Calibration, load_calibration
@@ -47,3 +48,24 @@ def test_damaged_file_is_named(tmp_path: Path, old: str, new: str, words: str) -
 def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.yaml cannot be read"):
         load_calibration(tmp_path / "nowhere.yaml")
+
+
+def test_further_radars_have_poses_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.yaml"
+    path.write_text(COMPLETE + "more_radars:\n  left: {height: 1.0, pitch_deg: 0, position: [1, 4], yaw_deg: 0}\n")
+    calibration = load_calibration(path)
+    assert calibration.pose_of_radar("radar") == calibration.radar
+    left = calibration.pose_of_radar("left").seen_from(calibration.radar)
+    # the radar stands at (1, 2) and looks along y of the map
+    assert left.position == pytest.approx((2.0, 0.0))
+    assert left.yaw_deg == pytest.approx(-90.0)
+    np.testing.assert_allclose(left.to_map(np.array([[3.0, 0.5, 1.0]])), [[2.5, -3.0, 1.0]], atol=1e-9)
+    with pytest.raises(ConfigurationError, match="no radar 'right', expected one of radar, left"):
+        calibration.pose_of_radar("right")
+
+
+def test_radars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.yaml"
+    path.write_text(COMPLETE + "more_radars: [left]\n")
+    with pytest.raises(ConfigurationError, match="is not a calibration"):
+        load_calibration(path)

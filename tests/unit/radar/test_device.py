@@ -314,7 +314,7 @@ def test_firmware_that_knows_no_such_questions_is_configured_all_the_same(
 
 def test_what_overloads_the_data_port_is_not_sent(radar: ScriptedRadar, device: RadarDevice) -> None:
     profile = parse_profile("\n".join(PROFILE.commands).replace("-1 1 0 0 0 0 1", "-1 1 0 0 0 1 1"), "heavy.cfg")
-    with pytest.raises(ConfigurationError, match=r"heavy.cfg: a frame of \d+ bytes every 100 ms is 179% of what"):
+    with pytest.raises(ConfigurationError, match=r"heavy.cfg, line 13: what guiMonitor asks for is 179%"):
         device.configure(profile)
     assert radar.lines == []
 

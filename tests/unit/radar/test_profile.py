@@ -176,14 +176,24 @@ def test_comments_in_any_encoding(tmp_path: Path) -> None:
     assert load_profile(path).name == "latin.cfg"
 
 
-@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.cfg")), ids=lambda path: path.name)
-def test_shipped_profiles_suit_walking_people(path: Path) -> None:
+SHIPPED = sorted(CONFIG.glob("*.cfg"))
+WALKING = [path for path in SHIPPED if path.name.startswith("walking")]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_profiles_work(path: Path) -> None:
     profile = load_profile(path)
     assert (profile.num_tx, profile.num_rx) == (3, 4)
     assert f"_{1.0 / profile.frame_period:g}fps" in path.name
+    assert profile.max_range >= 6.0
+    assert profile.uart_load(100, 921_600) < 0.8
+
+
+@pytest.mark.parametrize("path", WALKING, ids=lambda path: path.name)
+def test_shipped_profiles_suit_walking_people(path: Path) -> None:
+    profile = load_profile(path)
     assert 4.0 <= profile.max_velocity <= 5.0
     assert profile.max_range >= 8.0
-    assert profile.uart_load(100, 921_600) < 0.8
     heat_map = None
     if profile.gui_monitor[4]:
         assert (profile.num_range_bins, profile.num_doppler_bins) in {(64, 32), (128, 16)}
@@ -193,5 +203,67 @@ def test_shipped_profiles_suit_walking_people(path: Path) -> None:
     assert 0 <= profile.bytes_per_frame(50) - sent <= 64
 
 
-def test_two_profiles_are_shipped() -> None:
-    assert {path.name for path in CONFIG.glob("*.cfg")} >= {"walking_10fps.cfg", "walking_heatmap_10fps.cfg"}
+def test_shipped_profiles() -> None:
+    assert {path.name for path in SHIPPED} == {
+        *("walking_10fps.cfg", "walking_20fps.cfg", "walking_heatmap_10fps.cfg"),
+        *("paper_10fps.cfg", "people_tracking_10fps.cfg"),
+    }
+
+
+def test_the_profile_of_the_paper_has_the_resolution_and_the_ambiguity_of_the_paper() -> None:
+    profile = load_profile(CONFIG / "paper_10fps.cfg")
+    assert profile.bandwidth == pytest.approx(3194.88e6, rel=1e-3)
+    assert (profile.slope, profile.start_frequency, profile.loops) == (12.5e12, 60.065e9, 32)
+    assert profile.range_resolution == pytest.approx(0.0469, abs=1e-4)
+    assert profile.max_velocity == pytest.approx(1.54, abs=0.01)
+
+
+def test_firmware_that_follows_people_sends_other_blocks() -> None:
+    profile = load_profile(CONFIG / "people_tracking_10fps.cfg")
+    assert profile.follows_people
+    assert profile.gui_monitor == (0,) * 6
+    # header, four blocks, the units, points with their target, five targets with their heights
+    expected = 40 + 4 * 8 + 20 + 100 * (8 + 1) + 5 * (112 + 12)
+    assert profile.bytes_per_frame(100) == -(-expected // 32) * 32
+    assert not parse_profile(TEXT, "test.cfg").follows_people
+
+
+ADVANCED = (
+    TEXT.replace("frameCfg 0 2 20.00 0 50.00 1 0\n", "")
+    .replace("chirpCfg 2 2 0", "chirpCfg 3 3 1 0 0 0 0 1\nchirpCfg 2 2 0")
+    .replace("chirpCfg 0 0", "profileCfg 1 60 30 7 60 0 0 60 1 64 2000 0 0 30\nchirpCfg 0 0")
+    .replace("guiMonitor -1 1 1 1 1 1 1", "guiMonitor 0 1 0 0 0 0 1\nguiMonitor 1 1 0 0 0 1 0")
+) + "advFrameCfg 2 0 0 1 0\nsubFrameCfg 0 0 0 3 20 50 0 1 1 60\nsubFrameCfg 1 0 3 1 32 50 0 1 1 40\n"
+
+
+def test_sub_frames_have_quantities_of_their_own() -> None:
+    profile = parse_profile(ADVANCED, "advanced.cfg")
+    second = profile.sub_frame(1)
+    assert profile.sub_frame(0) is profile
+    assert profile.frame_period == second.frame_period == pytest.approx(0.1)
+    assert (profile.num_tx, profile.loops, profile.num_adc_samples) == (3, 20, 96)
+    assert (second.num_tx, second.loops, second.num_adc_samples) == (1, 32, 64)
+    assert (profile.gui_monitor, second.gui_monitor) == ((1, 0, 0, 0, 0, 1), (1, 0, 0, 0, 1, 0))
+    assert profile.max_velocity == pytest.approx(4.6154, rel=1e-4)
+    assert second.max_velocity == pytest.approx(299792458 / (4 * 60e9 * 90e-6))
+    together = profile.bytes_per_frame(10) + second.bytes_per_frame(10)
+    assert profile.uart_load(10, 921_600) == pytest.approx(together / 9216)
+    with pytest.raises(ConfigurationError, match="sub-frame 2 came in, expected 0 to 1"):
+        profile.sub_frame(2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("subFrameCfg 1 0 3 1 32 50 0 1 1 40\n", "", "no subFrameCfg"),
+        ("32 50 0 1 1 40", "32 50 0 2 1 40", "line 17: .* one burst"),
+        ("32 50 0 1 1 40", "32 50 0 1 1 2", "line 17: .* a period longer than its chirps, which take 2.9 ms"),
+        ("32 50 0 1 1 40", "32 50 0 1 1", "line 17: subFrameCfg has 9 arguments, expected 10: subFrameCfg subFrame"),
+        ("guiMonitor 1 ", "guiMonitor 0 ", "line 12: a second guiMonitor"),
+        ("advFrameCfg 2", "advFrameCfg 0", "line 15: .* at least one sub-frame"),
+    ],
+)
+def test_what_is_wrong_with_sub_frames_is_named_with_its_line(old: str, new: str, says: str) -> None:
+    assert old in ADVANCED
+    with pytest.raises(ConfigurationError, match=says):
+        parse_profile(ADVANCED.replace(old, new), "advanced.cfg")

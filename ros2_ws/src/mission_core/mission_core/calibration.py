@@ -1,6 +1,7 @@
 """Where the sensors are: config/calibration.yaml."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,24 @@ class SensorPose:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Poses of the radar and the camera."""
+    """Poses of the radar and the camera, and by name of further radars that watch the radar's room."""
 
     radar: SensorPose = SensorPose(RADAR_MOUNT)
     camera: SensorPose = SensorPose(CAMERA_MOUNT)
+    more_radars: Mapping[str, SensorPose] = field(default_factory=dict)
+
+    def pose_of_radar(self, name: str) -> SensorPose:
+        """The pose of the radar, `radar`, or of a further one.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        poses = {"radar": self.radar, **self.more_radars}
+        if name not in poses:
+            raise ConfigurationError(
+                f"the calibration has no radar {name!r}, expected one of {', '.join(poses)}: add it to more_radars"
+            )
+        return poses[name]
 
 
 def load_calibration(path: str | Path = "") -> Calibration:
@@ -59,10 +74,11 @@ def load_calibration(path: str | Path = "") -> Calibration:
     file = Path(path).expanduser() if str(path) else share_directory() / "config" / "calibration.yaml"
     try:
         content = yaml.safe_load(file.read_text())
-        return Calibration(radar=_pose(content["radar"]), camera=_pose(content["camera"]))
+        more = {str(name): _pose(entry) for name, entry in (content.get("more_radars") or {}).items()}
+        return Calibration(radar=_pose(content["radar"]), camera=_pose(content["camera"]), more_radars=more)
     except OSError as error:
         raise ConfigurationError(f"calibration {file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"{file} is not a calibration ({type(error).__name__}: {error}); it needs `radar` and `camera`, each with "
             "height, pitch_deg, position [x, y] and yaw_deg as in mission's config/calibration.yaml"

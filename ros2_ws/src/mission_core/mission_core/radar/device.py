@@ -411,8 +411,9 @@ def check_uart(profile: RadarProfile, baudrate: int) -> None:
     """
     if (load := profile.uart_load(0, baudrate)) > 1.0:
         raise ConfigurationError(
-            f"{profile.name}: a frame of {profile.bytes_per_frame(0)} bytes every {profile.frame_period * 1e3:g} ms is "
-            f"{load:.0%} of what the data port carries; use fewer bins, a longer period, or no heat map in guiMonitor"
+            f"{profile.monitor_place or profile.name}: what guiMonitor asks for is {load:.0%} of what the data port "
+            f"carries, {profile.bytes_per_frame(0)} bytes or more every {profile.frame_period * 1e3:g} ms; use fewer "
+            "bins, a longer period, or no heat map in guiMonitor"
         )
     if (load := profile.uart_load(TYPICAL_POINTS, baudrate)) > HIGH_UART_LOAD:
         _logger.warning("%s: %d points load the data port with %.0f%%", profile.name, TYPICAL_POINTS, 100 * load)

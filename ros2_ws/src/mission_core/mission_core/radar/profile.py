@@ -6,7 +6,7 @@ start frequency, and the bandwidth that counts is swept while the ADC samples, n
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,17 @@ _USAGE = {
     "numAdcSamples sampleRate_ksps hpf1 hpf2 rxGain_dB",
     "chirpCfg": "first last profile startOffset slopeOffset idleOffset adcStartOffset txMask",
     "frameCfg": "firstChirp lastChirp loops numFrames period_ms trigger delay_ms",
+    "advFrameCfg": "numSubFrames forceProfile numFrames trigger delay_ms",
+    "subFrameCfg": "subFrame forceProfile firstChirp numChirps loops burstPeriod_ms chirpOffset numBursts burstLoops "
+    "period_ms",
     "guiMonitor": "subFrame objects rangeProfile noiseProfile azimuthHeatMap rangeDopplerHeatMap stats",
     "compRangeBiasAndRxChanPhase": "rangeBias_m and a complex phase for each virtual antenna",
 }
 _BRACKET = frozenset({"sensorStop", "flushCfg", "sensorStart"})
+FOLLOWS_PEOPLE = "trackingCfg"
+"""Command of firmware that follows people itself; it sends other blocks than the out-of-box demo."""
+_FOLLOWED = 5  # people, for an estimate of what such firmware sends
+_UNITS_BYTES, _COMPRESSED_BYTES, _TARGET_BYTES, _INDEX_BYTES, _HEIGHT_BYTES = 20, 8, 112, 1, 12
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,9 @@ class RadarProfile:
         gui_monitor: what the radar sends: objects (0 nothing, 1 points and side information, 2 points), range profile,
             noise profile, azimuth heat map, range-Doppler heat map, statistics.
         range_bias: subtracted from ranges [m].
+        monitor_place: where in the file `gui_monitor` was read, for messages to people.
+        more_sub_frames: profiles of the second sub-frame and those after it; all repeat once a `frame_period`, and each
+            sends frames of its own.
     """
 
     name: str
@@ -71,6 +81,27 @@ class RadarProfile:
     frame_period: float
     gui_monitor: tuple[int, ...]
     range_bias: float = 0.0
+    monitor_place: str = ""
+    more_sub_frames: "tuple[RadarProfile, ...]" = ()
+
+    @property
+    def follows_people(self) -> bool:
+        """Whether it is for firmware that follows people itself."""
+        return any(command.split()[0] == FOLLOWS_PEOPLE for command in self.commands)
+
+    def sub_frame(self, number: int) -> "RadarProfile":
+        """What holds for the frames of a sub-frame.
+
+        Raises:
+            ConfigurationError: there is none of that number: the radar runs another profile.
+        """
+        sub_frames = (self, *self.more_sub_frames)
+        if not 0 <= number < len(sub_frames):
+            raise ConfigurationError(
+                f"{self.name}: a frame of sub-frame {number} came in, expected 0 to {len(sub_frames) - 1}; the radar "
+                "runs another profile than the one loaded"
+            )
+        return sub_frames[number]
 
     @property
     def num_tx(self) -> int:
@@ -173,7 +204,14 @@ class RadarProfile:
         return magnitudes * decibel_per_step + fft_gain
 
     def bytes_per_frame(self, num_points: int) -> int:
-        """Length of a frame with `num_points` detections; statistics include TLV 9 (36 bytes) of SDK >= 3.4."""
+        """Length of a frame with `num_points` detections; statistics include TLV 9 (36 bytes) of SDK >= 3.4.
+
+        Of firmware that follows people, with five of them.
+        """
+        if self.follows_people:
+            people = _FOLLOWED * (_TARGET_BYTES + _HEIGHT_BYTES)
+            points = (_COMPRESSED_BYTES + _INDEX_BYTES) * num_points
+            return padded(HEADER_BYTES + 4 * TLV_HEADER_BYTES + _UNITS_BYTES + points + people)
         objects, range_profile, noise_profile, azimuth, range_doppler, stats = self.gui_monitor
         azimuth_antennas = len(set(self.tx_masks) - {ELEVATION_TX}) * self.num_rx
         profile_bytes = TLV_HEADER_BYTES + 2 * self.num_range_bins
@@ -187,8 +225,12 @@ class RadarProfile:
         return padded(num_bytes)
 
     def uart_load(self, num_points: int, baudrate: int) -> float:
-        """Share of the frame period that the data port needs to send a frame; beyond 1 the radar cannot keep up."""
-        return self.bytes_per_frame(num_points) * BITS_PER_BYTE / baudrate / self.frame_period
+        """Share of the frame period that the data port needs to send a frame; beyond 1 the radar cannot keep up.
+
+        Sub-frames have `num_points` each.
+        """
+        num_bytes = sum(each.bytes_per_frame(num_points) for each in (self, *self.more_sub_frames))
+        return num_bytes * BITS_PER_BYTE / baudrate / self.frame_period
 
 
 @dataclass(frozen=True)
@@ -248,33 +290,85 @@ def parse_profile(text: str, name: str) -> RadarProfile:
     channel_line = _only(lines, "channelCfg", name)
     rx_mask, tx_mask, *_ = channel_line.numbers()
     channel_line.check(1 <= rx_mask <= 15 and 1 <= tx_mask <= 7, "masks of receivers 1 to 15, of transmitters 1 to 7")
-    frame_line = _only(lines, "frameCfg", name)
-    profile_id, tx_masks = _frame_chirps(frame_line, _chirps(lines, round(tx_mask)))
-    _, _, loops, _, period, *_ = frame_line.numbers()
-    frame_line.check(loops >= 1 and period > 0, "at least one loop and a positive period")
-    profile_line = _profile_line(lines, profile_id, name)
-    _, start, idle, adc_start, ramp_end, _, _, slope, _, samples, rate, *_ = profile_line.numbers()
-
-    chirp_period = (idle + ramp_end) * 1e-6
-    active_ms = len(tx_masks) * loops * chirp_period * 1e3
-    frame_line.check(active_ms < period, f"a period longer than its chirps, which take {active_ms:.1f} ms")
     bias_lines = [line for line in lines if line.words[0] == "compRangeBiasAndRxChanPhase"]
-    return RadarProfile(
-        name=name,
-        commands=_commands(lines),
-        start_frequency=start * 1e9,
-        slope=slope * 1e12,
-        chirp_period=chirp_period,
-        adc_start=adc_start * 1e-6,
-        sample_rate=rate * 1e3,
-        num_adc_samples=round(samples),
-        num_rx=round(rx_mask).bit_count(),
-        tx_masks=tx_masks,
-        loops=round(loops) * len(tx_masks) // len(set(tx_masks)),
-        frame_period=period * 1e-3,
-        gui_monitor=tuple(round(flag) for flag in _only(lines, "guiMonitor", name).numbers()[1:7]),
-        range_bias=bias_lines[-1].numbers()[0] if bias_lines else 0.0,
-    )
+    chirps = _chirps(lines, round(tx_mask))
+    frames = _frames(lines, name)
+    sub_frames = []
+    for number, frame in enumerate(frames):
+        profile_id, tx_masks = _frame_chirps(frame, chirps)
+        profile_line = _profile_line(lines, profile_id, name)
+        _, start, idle, adc_start, ramp_end, _, _, slope, _, samples, rate, *_ = profile_line.numbers()
+        chirp_period = (idle + ramp_end) * 1e-6
+        active_ms = len(tx_masks) * frame.loops * chirp_period * 1e3
+        frame.line.check(active_ms < frame.period_ms, f"a period longer than its chirps, which take {active_ms:.1f} ms")
+        monitor, place = _gui_monitor(lines, number, name)
+        sub_frames.append(
+            RadarProfile(
+                name=name,
+                commands=_commands(lines),
+                start_frequency=start * 1e9,
+                slope=slope * 1e12,
+                chirp_period=chirp_period,
+                adc_start=adc_start * 1e-6,
+                sample_rate=rate * 1e3,
+                num_adc_samples=round(samples),
+                num_rx=round(rx_mask).bit_count(),
+                tx_masks=tx_masks,
+                loops=frame.loops * len(tx_masks) // len(set(tx_masks)),
+                frame_period=sum(each.period_ms for each in frames) * 1e-3,
+                gui_monitor=monitor,
+                range_bias=bias_lines[-1].numbers()[0] if bias_lines else 0.0,
+                monitor_place=place,
+            )
+        )
+    return replace(sub_frames[0], more_sub_frames=tuple(sub_frames[1:]))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame, or a sub-frame of an advanced one: indices of its first and last chirp, how often they are sent."""
+
+    line: _Line
+    first: float
+    last: float
+    loops: int
+    period_ms: float
+
+
+def _frames(lines: Sequence[_Line], name: str) -> list[_Frame]:
+    """The frame, or the sub-frames in their order."""
+    advanced = [line for line in lines if line.words[0] == "advFrameCfg"]
+    if not advanced:
+        line = _only(lines, "frameCfg", name)
+        first, last, loops, _, period, *_ = line.numbers()
+        frames = [_Frame(line, first, last, round(loops), period)]
+    else:
+        frames = []
+        for number in range(round(_only(lines, "advFrameCfg", name).numbers()[0])):
+            line = _of_sub_frame(lines, "subFrameCfg", number, name)
+            _, _, first, count, loops, _, _, bursts, burst_loops, period = line.numbers()[:10]
+            line.check(bursts == 1 and burst_loops == 1, "one burst, as the demo does")
+            frames.append(_Frame(line, first, first + count - 1, round(loops), period))
+        advanced[0].check(len(frames) >= 1, "at least one sub-frame")
+    for frame in frames:
+        frame.line.check(frame.loops >= 1 and frame.period_ms > 0, "at least one loop and a positive period")
+    return frames
+
+
+def _gui_monitor(lines: Sequence[_Line], number: int, name: str) -> tuple[tuple[int, ...], str]:
+    """What the frames of a sub-frame hold, and where that stands; firmware that follows people needs no such line."""
+    if not any(line.words[0] == "guiMonitor" for line in lines) and any(
+        line.words[0] == FOLLOWS_PEOPLE for line in lines
+    ):
+        return (0,) * 6, name
+    line = _of_sub_frame(lines, "guiMonitor", number, name)
+    return tuple(round(flag) for flag in line.numbers()[1:7]), line.where
+
+
+def _of_sub_frame(lines: Sequence[_Line], command: str, number: int, name: str) -> _Line:
+    """The line of a command whose first argument is a sub-frame, or -1 for all of them."""
+    for_all = [line for line in lines if line.words[0] != command or round(line.numbers()[0]) in (-1, number)]
+    return _only(for_all, command, name)
 
 
 def _only(lines: Sequence[_Line], command: str, name: str) -> _Line:
@@ -282,7 +376,7 @@ def _only(lines: Sequence[_Line], command: str, name: str) -> _Line:
     if not found:
         raise ConfigurationError(f"{name}: no {command}, expected one line: {command} {_USAGE[command]}")
     if len(found) > 1:
-        raise ConfigurationError(f"{found[1].where}: a second {command}, expected one: no advanced frames")
+        raise ConfigurationError(f"{found[1].where}: a second {command}, expected one")
     return found[0]
 
 
@@ -298,9 +392,9 @@ def _chirps(lines: Sequence[_Line], enabled: int) -> dict[int, tuple[int, int]]:
     return chirps
 
 
-def _frame_chirps(frame_line: _Line, chirps: dict[int, tuple[int, int]]) -> tuple[int, tuple[int, ...]]:
+def _frame_chirps(frame: _Frame, chirps: dict[int, tuple[int, int]]) -> tuple[int, tuple[int, ...]]:
     """Profile id and the transmitter mask of each chirp of one loop."""
-    first, last, *_ = frame_line.numbers()
+    frame_line, first, last = frame.line, frame.first, frame.last
     frame_line.check(0 <= first <= last <= MAX_CHIRP, f"chirps 0 to {MAX_CHIRP}, ascending")
     indices = range(round(first), round(last) + 1)
     frame_line.check(all(index in chirps for index in indices), f"a chirpCfg for each chirp, found {sorted(chirps)}")
