@@ -25,13 +25,14 @@ from sklearn.cluster import DBSCAN
 
 from mission_core.calibration import RADAR_MOUNT, SensorPose
 from mission_core.data.real import load_gtrack
-from mission_core.geometry import sensor_to_room, yaw_rotation
+from mission_core.geometry import sensor_to_room
 from mission_core.paths import shared_file
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tracking import RadarTracker, TrackerConfig
 from mission_core.sim.cohort import Person, sample_person
 from mission_core.sim.gait import Walk
 from mission_core.sim.path import Motion, straight
+from mission_core.sim.placed import PlacedMotion
 from mission_core.sim.rooms import SCENES, Scenario
 from mission_core.sim.view import RadarView
 from mission_core.types import Column, Float64Array, Mount, Points
@@ -260,18 +261,6 @@ class Crossing:
     angle: float
 
 
-class SeenFrom:
-    """A motion in the map as a radar elsewhere has it in its room frame."""
-
-    def __init__(self, motion: Motion, pose: SensorPose) -> None:
-        self.person, self.duration = motion.person, motion.duration
-        self._motion, self._pose = motion, pose
-
-    def joints(self, t: Float64Array) -> Float64Array:
-        """(T, 32, 3) [m]."""
-        return (self._motion.joints(t) - (*self._pose.position, 0.0)) @ yaw_rotation(self._pose.yaw_deg)
-
-
 def recorded(seeds: Iterable[int], directory: Path) -> list[Crossing]:
     """Encounters, simulated where they are not kept yet."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -326,7 +315,7 @@ def simulated(seed: int) -> Crossing:
                 scene=SCENES[seed % len(SCENES)],
                 route="crossing",
                 angles_deg=(0.0, 0.0),
-                motions=tuple(SeenFrom(motion, pose) for motion in motions),
+                motions=tuple(PlacedMotion(motion, pose) for motion in motions),
                 seeds=(2 * seed, 2 * seed + 1),
                 seed=2 * seed + k,
                 duration=duration,

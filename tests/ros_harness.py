@@ -63,9 +63,9 @@ class NodeProcess:
         output: what it printed so far.
     """
 
-    def __init__(self, executable: str, **parameters: str) -> None:
+    def __init__(self, executable: str, *, namespace: str = NAMESPACE, **parameters: str) -> None:
         options = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-        command = [sys.executable, "-m", f"mission_ros.nodes.{executable}", "--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
+        command = [sys.executable, "-m", f"mission_ros.nodes.{executable}", "--ros-args", "-r", f"__ns:=/{namespace}"]
         self.output = ""
         self.process = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -7,7 +7,7 @@ import mission_ros
 from mission_core.errors import ConfigurationError
 from mission_core.gallery.locate import sim_gallery
 from mission_core.paths import shared_file
-from mission_ros.node_table import GALLERY_IDS, node_table
+from mission_ros.node_table import GALLERY_IDS, named_radars, node_table
 
 PACKAGE = Path(mission_ros.__file__).parent
 
@@ -20,6 +20,43 @@ def test_simulated_driver_opens_the_simulators_ports() -> None:
     simulator, driver = node_table("sim", "none", link_directory="/tmp/links")[:2]
     assert simulator.parameters["link_directory"] == "/tmp/links"
     assert (driver.parameters["cli_port"], driver.parameters["data_port"]) == ("/tmp/links/cli", "/tmp/links/data")
+
+
+def test_further_radars_have_a_driver_each_in_a_namespace_of_their_own() -> None:
+    table = node_table("device", "none", more_radars={"left": "00F1", "right": ""})
+    drivers = [spec for spec in table if spec.executable == "radar_driver"]
+    assert [spec.path for spec in drivers] == ["radar_driver", "left/radar_driver", "right/radar_driver"]
+    assert drivers[0].parameters == {"source": "device"}
+    assert drivers[1].parameters == {
+        **{"source": "device", "radar": "left", "frame_id": "left", "room_frame": "left_room"},
+        "serial_number": "00F1",
+    }
+    assert "serial_number" not in drivers[2].parameters
+    (tracker,) = (spec for spec in table if spec.name == "radar_tracker")
+    assert tracker.parameters == {"more_radars": ["left", "right"]}
+
+
+def test_further_simulated_radars_see_the_same_walks() -> None:
+    table = node_table("sim", "none", link_directory="/tmp/links", more_radars={"left": ""})
+    one, other = (spec for spec in table if spec.executable == "radar_simulator")
+    assert one.parameters["start_time"] == other.parameters["start_time"] > 0
+    assert (other.path, other.parameters["radar"]) == ("left/radar_simulator", "left")
+    driver = next(spec for spec in table if spec.path == "left/radar_driver")
+    assert driver.parameters["cli_port"] == "/tmp/links/left/cli"
+    assert len({spec.path for spec in table}) == len(table)
+
+
+def test_a_capture_goes_alone() -> None:
+    with pytest.raises(ConfigurationError, match=r"further radars \(left\) need device or sim"):
+        node_table("file", "none", capture_file="x", more_radars={"left": ""})
+
+
+def test_further_radars_are_named_each_once() -> None:
+    assert named_radars("") == {}
+    assert named_radars("left=00F1, right") == {"left": "00F1", "right": ""}
+    for wrong in ("left,left", "=00F1", "radar"):
+        with pytest.raises(ConfigurationError, match="names of the calibration's more_radars, each once"):
+            named_radars(wrong)
 
 
 def test_gallery_is_one_file_for_writer_and_reader() -> None:

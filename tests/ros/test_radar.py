@@ -5,21 +5,25 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarTrackArray
+from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarHeatmap, RadarTrackArray, VitalSigns
 from radar_frames import ONE_POINT, frame_of
 from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
 
+from mission_core.calibration import SensorPose
 from mission_core.data import messages
-from mission_core.radar.profile import RadarProfile
+from mission_core.paths import share_directory, shared_file
+from mission_core.radar.profile import RadarProfile, load_profile
 from mission_core.radar.tlv import decode_frame
 from mission_core.sim.evm import Clock, SimulatedEvm, captured_frames, walking_frames
+from mission_core.sim.placed import seen_from
 from mission_core.sim.rooms import live_room
 from mission_core.types import Mount
 from mission_ros import conversions
@@ -100,6 +104,7 @@ def test_walkers_become_tracks_and_doppler_maps(evm: SimulatedEvm, listener: Lis
 
 def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> None:
     profile = "walking_heatmap_10fps.cfg"
+    heatmaps = listener.collect(RadarHeatmap, "radar/heatmaps", RESULT)
     maps = listener.collect(DopplerTimeMap, "micro_doppler/map", RESULT)
     with (
         NodeProcess("radar_tracker"),
@@ -109,6 +114,13 @@ def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> N
         wait_for(lambda: maps and maps[-1].num_frames >= 10, f"maps, {node.output}")
     assert maps[-1].kind == "heatmap"
     assert messages.doppler_time_map(maps[-1]).values.max() > 0.0
+    heatmap = heatmaps[-1]
+    assert (heatmap.kind, heatmap.header.frame_id) == (RadarHeatmap.KIND_RANGE_DOPPLER, "radar")
+    axes = load_profile(shared_file(profile, "config/radar"))
+    np.testing.assert_allclose(heatmap.ranges, axes.ranges)
+    np.testing.assert_allclose(heatmap.columns, axes.velocities, atol=1e-6)
+    values = np.reshape(heatmap.values, (len(axes.ranges), len(axes.velocities)))
+    assert values.max() > np.median(values) + 10.0
 
 
 def test_people_whom_the_radar_follows_itself(tmp_path: Path, listener: Listener) -> None:
@@ -131,6 +143,67 @@ def test_people_whom_the_radar_follows_itself(tmp_path: Path, listener: Listener
     assert (track.position.x, track.position.y) == pytest.approx((4.0, -1.0), abs=1e-4)
     assert track.position.z == pytest.approx(1.2, abs=1e-4)  # config/calibration.yaml: the radar stands 1 m high
     assert messages.points(clouds[0])[0, 0] == pytest.approx(0.550, abs=1e-3)
+
+
+def test_breath_and_heart(tmp_path: Path, listener: Listener) -> None:
+    block = 1040, struct.pack("<2H33f", 2, 40, 0.1, 72.0, 15.0, *range(15), *range(15, 30))
+
+    def frames(_profile: RadarProfile, _clock: Clock) -> Iterator[bytes]:
+        for number in itertools.count(1):
+            yield frame_of("sdk3", ONE_POINT["sdk3"], block, number=number)
+
+    found = listener.collect(VitalSigns, "radar/vital_signs", RESULT)
+    with SimulatedEvm(frames, tmp_path / "ports") as evm, driver(evm) as node:
+        wait_for(lambda: found, f"vital signs, {node.output}")
+    assert (found[0].target_id, found[0].heart_rate, found[0].breath_rate) == (2, 72.0, 15.0)
+    assert found[0].range == pytest.approx(
+        40 * load_profile(shared_file("walking_10fps.cfg", "config/radar")).range_step
+    )
+    assert list(found[0].breath_wave) == list(range(15, 30))
+
+
+LEFT = SensorPose(Mount(1.0), position=(4.8, -4.8), yaw_deg=90.0)
+
+
+def test_two_radars_of_one_room_are_fused(tmp_path: Path, listener: Listener) -> None:
+    """The second one sees the person whom the first one cannot see, and neither takes the other's for somebody else."""
+    calibration = tmp_path / "calibration.yaml"
+    calibration.write_text(
+        (share_directory() / "config" / "calibration.yaml").read_text()
+        + "more_radars:\n  left: {height: 1.0, pitch_deg: 0.0, position: [4.8, -4.8], yaw_deg: 90.0}\n"
+    )
+    scenario = live_room("radar", ("P00", "P03"), seed=1)
+    one = replace(scenario, motions=scenario.motions[:1], seeds=scenario.seeds[:1])
+    began = time.time()
+    ahead = SimulatedEvm(walking_frames(one, Mount(1.0), lambda: time.time() - began), tmp_path / "ahead")
+    aside = SimulatedEvm(
+        walking_frames(seen_from(scenario, LEFT), Mount(1.0), lambda: time.time() - began), tmp_path / "aside"
+    )
+    tracks = listener.collect(RadarTrackArray, "radar/tracks", RESULT)
+    labelled = listener.collect(PointCloud2, "left/radar/points_labelled", RESULT)
+    shared = {"calibration": str(calibration)}
+    with (
+        NodeProcess("radar_tracker", more_radars="[left]", **shared) as tracker,
+        ahead,
+        aside,
+        driver(ahead, **shared),
+        driver(
+            aside, namespace="mission/left", radar="left", frame_id="left", room_frame="left_room", **shared
+        ) as second,
+    ):
+        wait_for(lambda: tracks and len(tracks[-1].tracks) == 2 and labelled, f"two, {tracker.output} {second.output}")
+        time.sleep(2.0)
+        now = time.time()
+        message = tracks[-1]
+    assert len(message.tracks) == 2
+    t = messages.stamp_ns(message) * 1e-9 - began
+    assert now - began - t < 1.0
+    there = np.array([motion.joints(np.array([t]))[0, 0, :2] for motion in scenario.motions])
+    found = np.array([[track.position.x, track.position.y] for track in message.tracks])
+    gaps = np.linalg.norm(there[:, np.newaxis] - found, axis=2)
+    assert gaps.min(axis=1).max() < 0.6
+    assert labelled[-1].header.frame_id == "radar_room"
+    assert set(messages.labels(labelled[-1]).tolist()) >= {track.track_id for track in message.tracks}
 
 
 def test_radar_that_loses_power_is_reported_and_taken_up_again(tmp_path: Path, listener: Listener) -> None:

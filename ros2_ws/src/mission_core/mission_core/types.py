@@ -175,6 +175,7 @@ class RadarFrame:
         contents: what it holds beside detections.
         unknown_tlvs: how often each TLV type that was skipped occurred.
         nonfinite_points: detections dropped because a coordinate was not finite.
+        sub_frame: of an advanced frame, from 0; frames of one number differ by it.
     """
 
     frame_number: int
@@ -184,6 +185,7 @@ class RadarFrame:
     contents: RadarContents
     unknown_tlvs: Mapping[int, int] = field(default_factory=dict)
     nonfinite_points: int = 0
+    sub_frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)

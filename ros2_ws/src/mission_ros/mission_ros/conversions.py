@@ -16,10 +16,12 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from mission_core.data.messages import LABEL_FIELD, POINT_FIELDS
+from mission_core.radar.heatmaps import Heatmap
 from mission_core.types import (
     Body,
     CameraModel,
     DopplerTimeMap,
+    Float32Array,
     Float64Array,
     ImageArray,
     Int32Array,
@@ -28,6 +30,7 @@ from mission_core.types import (
     Ranking,
     Track,
     TrackedFrame,
+    VitalSigns,
 )
 
 if TYPE_CHECKING:
@@ -123,6 +126,37 @@ def _vector(xyz: Float64Array) -> Vector3:
     return Vector3(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
 
+def heatmap_to_msg(heatmap: Heatmap, stamp_ns: int, frame_id: str) -> mission_msgs.RadarHeatmap:
+    """Heat map or profile of one frame."""
+    return mission_msgs.RadarHeatmap(
+        header=make_header(stamp_ns, frame_id),
+        kind=heatmap.kind,
+        ranges=_floats(heatmap.ranges),
+        columns=_floats(heatmap.columns),
+        values=_floats(heatmap.values),
+    )
+
+
+def vital_signs_to_msg(
+    vital_signs: VitalSigns, distance: float, stamp_ns: int, frame_id: str
+) -> mission_msgs.VitalSigns:
+    """Breath and heart of a person at a distance [m]."""
+    return mission_msgs.VitalSigns(
+        header=make_header(stamp_ns, frame_id),
+        target_id=vital_signs.target_id,
+        range=float(distance),
+        breath_deviation=vital_signs.breath_deviation,
+        heart_rate=vital_signs.heart_rate,
+        breath_rate=vital_signs.breath_rate,
+        heart_wave=array.array("f", vital_signs.heart_wave),
+        breath_wave=array.array("f", vital_signs.breath_wave),
+    )
+
+
+def _floats(values: Float32Array) -> "array.array[float]":
+    return array.array("f", np.ascontiguousarray(values, np.float32).tobytes())
+
+
 def doppler_map_to_msg(doppler: DopplerTimeMap, frame_id: str) -> mission_msgs.DopplerTimeMap:
     """Doppler-time map of one track."""
     num_bins, num_frames = doppler.values.shape
@@ -135,7 +169,7 @@ def doppler_map_to_msg(doppler: DopplerTimeMap, frame_id: str) -> mission_msgs.D
         frame_period=float(doppler.frame_period),
         num_bins=num_bins,
         num_frames=num_frames,
-        data=array.array("f", np.ascontiguousarray(doppler.values, np.float32).tobytes()),
+        data=_floats(doppler.values),
     )
 
 

@@ -30,7 +30,7 @@ from mission_core.data.bags import BagReader
 from mission_core.gallery.locate import find_gallery
 from mission_core.models.card import DEFAULT_MODEL
 from mission_ros.environment import node_environment
-from mission_ros.node_table import DEFAULT_NAMESPACE, CameraChoice, NodeSpec, RadarChoice, node_table
+from mission_ros.node_table import DEFAULT_NAMESPACE, CameraChoice, NodeSpec, RadarChoice, named_radars, node_table
 from mission_ros.topics import INPUTS, RECORDED, SHOWN
 
 RESPAWN_DELAY = 2.0  # [s]
@@ -79,6 +79,11 @@ def sensor_arguments() -> list[DeclareLaunchArgument]:
             default_value="none",
             choices=_live(get_args(CameraChoice)),
             description="An Azure Kinect, whatever OpenCV opens, a simulated camera, or none",
+        ),
+        DeclareLaunchArgument(
+            "more_radars",
+            default_value="",
+            description="Further radars of the calibration file: NAME or NAME=SERIAL_NUMBER, separated by commas",
         ),
         DeclareLaunchArgument("capture_file", default_value="", description="Raw UART capture for radar:=file"),
         DeclareLaunchArgument("camera_source", default_value="", description="Device, URL or file for camera:=opencv"),
@@ -206,6 +211,7 @@ def _nodes(context: LaunchContext, wanted: Callable[[NodeSpec], bool], *, replay
         camera_source=value("camera_source"),
         gallery=gallery,
         model=value("model"),
+        more_radars={} if replay else named_radars(value("more_radars")),
     )
     return [_node(spec) for spec in table if wanted(spec)]
 
@@ -222,7 +228,7 @@ def _node(spec: NodeSpec) -> Node:
         package="mission_ros",
         executable=spec.executable,
         name=spec.name,
-        namespace=LaunchConfiguration("namespace"),
+        namespace=[LaunchConfiguration("namespace"), f"/{spec.namespace}" if spec.namespace else ""],
         parameters=[
             LaunchConfiguration("params_file"),
             {**spec.parameters, "use_sim_time": LaunchConfiguration("use_sim_time")},

@@ -70,7 +70,7 @@ class LiveSubscriber(Node):
         self.enrolled = tuple(message.person_ids)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        namespace = self.get_namespace().strip("/")
+        namespace = self.get_namespace().strip("/") + "/"
         for name, level, text, _ in messages.diagnostics(message):
-            if name.rpartition("/")[0] == namespace:
-                self._health[name.rpartition("/")[2]] = (time.monotonic(), level, text)
+            if name.startswith(namespace):
+                self._health[name.removeprefix(namespace)] = (time.monotonic(), level, text)

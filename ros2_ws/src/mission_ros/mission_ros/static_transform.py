@@ -4,8 +4,7 @@ import numpy as np
 from rclpy.node import Node
 
 from mission_core.calibration import SensorPose
-from mission_core.geometry import pitch_rotation, rep103_to_optical
-from mission_core.types import Float64Array
+from mission_core.geometry import pitch_rotation, rep103_to_optical, yaw_rotation
 from mission_ros import conversions, qos
 
 try:
@@ -32,7 +31,9 @@ def publish_mount(node: Node, pose: SensorPose, room_frame: str, sensor_frame: s
     publisher.publish(
         TFMessage(
             transforms=[
-                conversions.transform_to_msg("map", room_frame, np.array([*pose.position, 0.0]), _yaw(pose), now_ns),
+                conversions.transform_to_msg(
+                    "map", room_frame, np.array([*pose.position, 0.0]), yaw_rotation(pose.yaw_deg), now_ns
+                ),
                 conversions.transform_to_msg(
                     room_frame,
                     sensor_frame,
@@ -47,8 +48,3 @@ def publish_mount(node: Node, pose: SensorPose, room_frame: str, sensor_frame: s
 
 _OPTICAL = rep103_to_optical(np.eye(3)).copy()
 """Rotation from optical to REP-103 axes: its columns are the optical axes."""
-
-
-def _yaw(pose: SensorPose) -> Float64Array:
-    c, s = np.cos(np.deg2rad(pose.yaw_deg)), np.sin(np.deg2rad(pose.yaw_deg))
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

@@ -137,7 +137,10 @@ def find_radar(serial_number: str | None = None) -> RadarPorts:
         )
     if len(radars) > 1:
         found = ", ".join(f"{radar.cli} + {radar.data}" for radar in radars)
-        raise DeviceError(f"{len(radars)} radars are plugged in ({found}): name the ports of the one to use")
+        raise DeviceError(
+            f"{len(radars)} radars are plugged in ({found}): name the ports or the serial_number of the one to use; "
+            "`mission radar ports` lists them"
+        )
     return radars[0]
 
 
@@ -153,11 +156,12 @@ class RadarDevice:
     Args:
         cli_port: of the command line, a device path or "auto".
         data_port: of the frames, a device path or "auto".
+        serial_number: of the USB bridge whose ports "auto" means; "" for those of the only radar.
         cli_baudrate: [bit/s].
         data_baudrate: [bit/s].
 
     Raises:
-        ConfigurationError: only one port is "auto", or both are the same.
+        ConfigurationError: only one port is "auto", both are the same, or a serial number is given beside them.
     """
 
     def __init__(
@@ -165,14 +169,19 @@ class RadarDevice:
         cli_port: str = AUTO,
         data_port: str = AUTO,
         *,
+        serial_number: str = "",
         cli_baudrate: int = 115_200,
         data_baudrate: int = DATA_BAUDRATE,
     ) -> None:
         if (cli_port == AUTO) != (data_port == AUTO) or (cli_port == data_port != AUTO):
             raise ConfigurationError(f"radar ports are {cli_port}, {data_port}: expected two ports, or {AUTO} for both")
+        if serial_number and cli_port != AUTO:
+            raise ConfigurationError(
+                f"radar ports are {cli_port}, {data_port}: a serial_number goes with {AUTO} for both"
+            )
         self._ports = (cli_port, data_port)
         self._baudrates = (cli_baudrate, data_baudrate)
-        self._serial_number: str | None = None  # of the radar that "auto" found first
+        self._serial_number = serial_number or None  # else of the radar that "auto" found first
         self._cli: serial.Serial | None = None
         self._data: serial.Serial | None = None
         self._accepted: tuple[str, ...] = ()  # the configuration that this radar runs

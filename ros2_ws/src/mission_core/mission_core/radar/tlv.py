@@ -112,8 +112,9 @@ def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame
     if not math.isfinite(flat.dot(flat)):  # much faster than asking each
         finite = np.isfinite(points).all(axis=1)
         points, nonfinite_points = points[finite], len(points) - int(np.count_nonzero(finite))
+    contents = cast(RadarContents, parts)
     return RadarFrame(
-        header.frame_number, points, layout.name, raw, cast(RadarContents, parts), skipped, nonfinite_points
+        header.frame_number, points, layout.name, raw, contents, skipped, nonfinite_points, header.subframe_number
     )
 
 

@@ -118,7 +118,8 @@ class RadarTracker:
         """Takes one frame; lost frames are bridged by the stamps.
 
         A stamp before the same radar's previous one means that the source began anew (a bag in a loop, a clock that was
-        set): all tracks end, and new ones get new ids. Frames of another radar may be late; they are taken as of now.
+        set): all tracks end, and new ones get new ids. Frames of another radar may be late; they are taken as of the
+        newest frame, and so are the tracks then.
 
         Args:
             stamp_ns: measurement time.
@@ -133,17 +134,17 @@ class RadarTracker:
         room = points.copy()
         room[:, : Column.Z + 1] = pose.to_map(sensor_to_room(points[:, : Column.Z + 1], pose.mount))
         origin = np.asarray(pose.position, dtype=np.float64)
-        stamp_ns = self._predict(stamp_ns, radar)
-        for target, members in self._associate(stamp_ns, room, origin):
-            target.update(stamp_ns, room[members], members, radar, origin)
+        now_ns = self._predict(stamp_ns, radar)
+        for target, members in self._associate(now_ns, room, origin):
+            target.update(now_ns, room[members], members, radar, origin)
         spans = np.stack((np.linalg.norm(points[:, : Column.Z + 1], axis=1), points[:, Column.DOPPLER]), axis=1)
         self._judge(room, spans.astype(np.float64))
-        self._tracks = [target for target in self._tracks if target.alive(stamp_ns)]
+        self._tracks = [target for target in self._tracks if target.alive(now_ns)]
         confirmed = [target for target in self._tracks if target.confirmed]
         labels = np.full(len(room), NO_TRACK, np.int32)
         for target in confirmed:
             labels[target.members] = target.track_id
-        tracks = tuple(target.report(stamp_ns) for target in confirmed)
+        tracks = tuple(target.report(now_ns) for target in confirmed)
         return TrackedFrame(stamp_ns=stamp_ns, frame_number=frame_number, tracks=tracks, points=room, labels=labels)
 
     def _predict(self, stamp_ns: int, radar: int) -> int:

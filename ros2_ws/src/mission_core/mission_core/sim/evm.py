@@ -86,12 +86,13 @@ NOT_WHILE_STARTED = "Ignored: This command is not allowed after sensor has start
 INVALID_USAGE = "Error: Invalid usage of the CLI command"
 
 
-def walking_frames(scenario: Scenario, mount: Mount) -> FrameGenerator:
+def walking_frames(scenario: Scenario, mount: Mount, walked: Clock | None = None) -> FrameGenerator:
     """What a radar sees of people who walk, wherever they are when it measures; nothing where a frame is lost.
 
     Args:
         scenario: who walks, without end.
         mount: of the radar.
+        walked: how long they have walked [s]; None: since the board got power.
     """
     numbers = itertools.count(1)  # the counter survives sensorStop, only power resets it
 
@@ -99,7 +100,7 @@ def walking_frames(scenario: Scenario, mount: Mount) -> FrameGenerator:
         view = RadarView(scenario, profile, mount)
         for number in numbers:
             t = clock()
-            seen = view.observe(t)
+            seen = view.observe(walked() if walked else t)
             cycles = round(t * CPU_FREQUENCY)
             frame = encode_frame(number, seen.points, range_doppler=seen.range_doppler, cpu_cycles=cycles)
             yield b"" if seen.lost else frame

@@ -34,6 +34,7 @@ from mission_ros.node_table import (
     NodeSpec,
     ParameterValue,
     RadarChoice,
+    named_radars,
     node_table,
     simulated_gallery,
 )
@@ -51,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command line of `mission up`."""
     sensors = parser.add_argument_group("sensors")
     sensors.add_argument("--radar", choices=get_args(RadarChoice), default="sim", help="default: %(default)s")
+    sensors.add_argument(
+        "--more-radars",
+        default="",
+        metavar="NAME[=SERIAL],...",
+        help="further radars of the calibration file, for --radar device or sim",
+    )
     sensors.add_argument("--camera", choices=get_args(CameraChoice), default="sim", help="default: %(default)s")
     sensors.add_argument("--capture", default="", metavar="FILE", help="raw radar capture to play, for --radar file")
     sensors.add_argument("--camera-source", default="", metavar="URI", help="device, rtsp://, video file, k4a://serial")
@@ -122,6 +129,7 @@ def _table(arguments: argparse.Namespace, links: str) -> tuple[NodeSpec, ...]:
         people=tuple(arguments.people.split(",")),
         seed=arguments.seed,
         link_directory=links,
+        more_radars=named_radars(arguments.more_radars),
     )
 
 
@@ -133,7 +141,7 @@ def _commands(table: Sequence[NodeSpec], arguments: argparse.Namespace) -> dict[
     if missing:
         raise ConfigurationError(f"parameter file {', '.join(missing)} does not exist")
     settings = _settings(arguments.settings, table)
-    commands = {node.name: _node_command(node, files, settings.get(node.name, []), arguments) for node in table}
+    commands = {node.path: _node_command(node, files, settings.get(node.path, []), arguments) for node in table}
     if arguments.record:
         require_free(arguments.record)
         commands[_RECORDER] = [
@@ -148,9 +156,10 @@ def _node_command(
 ) -> list[str]:
     # of two values for one parameter the later counts
     parameters = [f"{name}:={_yaml(value)}" for name, value in node.parameters.items()]
+    namespace = "/".join(filter(None, (arguments.namespace.strip("/"), node.namespace)))
     return [
         *(sys.executable, "-m", f"mission_ros.nodes.{node.executable}", "--ros-args"),
-        *("-r", f"__ns:=/{arguments.namespace.strip('/')}", "-r", f"__node:={node.name}"),
+        *("-r", f"__ns:=/{namespace}", "-r", f"__node:={node.name}"),
         *("--log-level", arguments.log_level),
         *(word for file in files for word in ("--params-file", str(file))),
         *(word for parameter in (*parameters, *settings) for word in ("-p", parameter)),
@@ -169,9 +178,9 @@ def _settings(settings: Sequence[str], table: Sequence[NodeSpec]) -> dict[str, l
         node, dot, name = target.partition(".")
         if not (equals and dot):
             raise ConfigurationError(f"--set {setting}: expected NODE.PARAM=VALUE, such as reid.period=1.0")
-        if node not in {spec.name for spec in table}:
+        if node not in {spec.path for spec in table}:
             raise ConfigurationError(f"--set {setting}: no node {node!r} is started; there are {_names(table)}")
-        known = node_parameters(node)
+        known = node_parameters(node.rpartition("/")[2])
         if name not in known:
             raise ConfigurationError(f"--set {setting}: {node} has no parameter {name!r}; it has {', '.join(known)}")
         found.setdefault(node, []).append(f"{name}:={value}")
@@ -179,7 +188,7 @@ def _settings(settings: Sequence[str], table: Sequence[NodeSpec]) -> dict[str, l
 
 
 def _names(table: Sequence[NodeSpec]) -> str:
-    return ", ".join(spec.name for spec in table)
+    return ", ".join(spec.path for spec in table)
 
 
 def _take_stdout() -> TextIO:

@@ -1,9 +1,9 @@
-"""Reads a radar and publishes its frames as they are (`radar/raw`) and decoded (`radar/points`, `radar/targets`)."""
+"""Reads a radar and publishes its frames as they are (`radar/raw`) and all that is in them, decoded."""
 
 from pathlib import Path
 
 from mission_msgs.msg import RadarFrame as RadarFrameMsg
-from mission_msgs.msg import RadarTrackArray
+from mission_msgs.msg import RadarHeatmap, RadarTrackArray, VitalSigns
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import load_calibration
@@ -11,7 +11,8 @@ from mission_core.data import messages
 from mission_core.errors import ConfigurationError, FrameError
 from mission_core.paths import shared_file
 from mission_core.radar.device import RadarDevice
-from mission_core.radar.profile import load_profile
+from mission_core.radar.heatmaps import heatmaps
+from mission_core.radar.profile import RadarProfile, load_profile
 from mission_core.radar.targets import TargetTracks
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import RadarFrame
@@ -32,16 +33,18 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._source = parameter(self, "source", "device")
         self._cli_port = parameter(self, "cli_port", "auto")
         self._data_port = parameter(self, "data_port", "auto")
+        self._serial_number = parameter(self, "serial_number", "")
         self._data_baudrate = parameter(self, "data_baudrate", 921600)
-        self._profile = parameter(self, "profile", "walking_10fps.cfg")
+        self._profile_file = parameter(self, "profile", "walking_10fps.cfg")
         self._layout = parameter(self, "layout", "auto")
         self._capture_file = parameter(self, "capture_file", "")
         self._capture_rate = parameter(self, "capture_rate", 1.0)
         self._capture_loop = parameter(self, "capture_loop", False)
         self._frame_id = parameter(self, "frame_id", "radar")
         self._room_frame = parameter(self, "room_frame", "radar_room")
-        pose = load_calibration(parameter(self, "calibration", "")).radar
+        pose = load_calibration(parameter(self, "calibration", "")).pose_of_radar(parameter(self, "radar", "radar"))
         self._mount = pose.mount
+        self._profile: RadarProfile | None = None
         self._targets = TargetTracks((), self._mount)
         self._rate = Rate()
         self._bad_frames = 0
@@ -49,6 +52,8 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._raw = self.create_publisher(RadarFrameMsg, "radar/raw", SENSOR_PUBLISHER)
         self._points = self.create_publisher(PointCloud2, "radar/points", SENSOR_PUBLISHER)
         self._tracks = self.create_publisher(RadarTrackArray, "radar/targets", RESULT)
+        self._heatmaps = self.create_publisher(RadarHeatmap, "radar/heatmaps", SENSOR_PUBLISHER)
+        self._vital_signs = self.create_publisher(VitalSigns, "radar/vital_signs", RESULT)
         self._diagnostics = Diagnostics(self, self._report, hardware_id=self._source)
         publish_mount(self, pose, self._room_frame, self._frame_id)
         if self._source == "topic":
@@ -56,11 +61,16 @@ class RadarDriver(FeedNode[RadarFeed]):
 
     def make_feed(self) -> RadarFeed | None:
         """The radar or the capture; None where the frames come from a topic."""
-        profile = load_profile(shared_file(self._profile, "config/radar"))
+        profile = self._profile = load_profile(shared_file(self._profile_file, "config/radar"))
         self._targets = TargetTracks(profile.commands, self._mount)
         match self._source:
             case "device":
-                device = RadarDevice(self._cli_port, self._data_port, data_baudrate=self._data_baudrate)
+                device = RadarDevice(
+                    self._cli_port,
+                    self._data_port,
+                    serial_number=self._serial_number,
+                    data_baudrate=self._data_baudrate,
+                )
                 return LiveFeed(
                     device, profile, self._data_baudrate, self.now_ns, self._diagnostics.publish, self._layout
                 )
@@ -81,8 +91,21 @@ class RadarDriver(FeedNode[RadarFeed]):
         self._points.publish(conversions.points_to_cloud(frame.points, stamp_ns, frame_id))
         if (tracks := self._targets.step(stamp_ns, frame)) is not None:
             self._tracks.publish(conversions.tracks_to_msg(tracks, stamp_ns, frame.frame_number, self._room_frame))
+        if self._profile is not None:
+            self._publish_maps(frame, self._profile, stamp_ns, frame_id)
         self._sensor |= sensor_health(frame)
         self._rate.tick()
+
+    def _publish_maps(self, frame: RadarFrame, profile: RadarProfile, stamp_ns: int, frame_id: str) -> None:
+        """What needs the axes of the profile."""
+        try:
+            for heatmap in heatmaps(frame, profile):
+                self._heatmaps.publish(conversions.heatmap_to_msg(heatmap, stamp_ns, frame_id))
+        except ConfigurationError as error:
+            self.get_logger().warning(f"radar/heatmaps: {error}", throttle_duration_sec=10.0)
+        if (vital_signs := frame.contents.get("vital_signs")) is not None:
+            distance = vital_signs.range_bin * profile.range_step
+            self._vital_signs.publish(conversions.vital_signs_to_msg(vital_signs, distance, stamp_ns, frame_id))
 
     def _on_raw(self, message: RadarFrameMsg) -> None:
         if not self.is_active:

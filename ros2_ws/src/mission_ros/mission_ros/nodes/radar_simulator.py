@@ -1,5 +1,6 @@
 """A simulated IWR6843 evaluation module: people walk before it, and its two serial ports behave like the real ones."""
 
+import time
 from pathlib import Path
 
 from rclpy.node import Node
@@ -7,6 +8,7 @@ from rclpy.node import Node
 from mission_core.calibration import load_calibration
 from mission_core.paths import state_directory
 from mission_core.sim.evm import SimulatedEvm, walking_frames
+from mission_core.sim.placed import seen_from
 from mission_core.sim.rooms import live_room
 from mission_ros.diagnostics import Diagnostics, Level, Report
 from mission_ros.node_table import SIM_PEOPLE
@@ -21,8 +23,14 @@ class RadarSimulator(Node):
         people = texts(parameter(self, "people", list(SIM_PEOPLE)))
         seed = parameter(self, "seed", 1)
         links = Path(parameter(self, "link_directory", "") or state_directory() / "sim_radar").expanduser()
-        mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._evm = SimulatedEvm(walking_frames(live_room("radar", people, seed), mount), links)
+        radar = parameter(self, "radar", "radar")
+        start_time = parameter(self, "start_time", 0.0)
+        calibration = load_calibration(parameter(self, "calibration", ""))
+        scenario, pose = live_room("radar", people, seed), calibration.pose_of_radar(radar)
+        if pose is not calibration.radar:
+            scenario = seen_from(scenario, pose.seen_from(calibration.radar))
+        walked = (lambda: time.time() - start_time) if start_time else None
+        self._evm = SimulatedEvm(walking_frames(scenario, pose.mount, walked), links)
         self._evm.start()
         self._people = people
         self._diagnostics = Diagnostics(self, self._report, hardware_id="simulated IWR6843")
