@@ -1,17 +1,25 @@
 """Times of frames, and what a feed does at its beginning. Bytes come from a list; the clock is a number."""
 
+import itertools
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pytest
 from radar_frames import ONE_POINT, frame_of
+from ros_harness import wait_for
+from serial.tools.list_ports_common import ListPortInfo
 
 from mission_core.paths import shared_file
+from mission_core.radar import device as device_module
 from mission_core.radar.device import RadarDevice
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame, encode_frame
+from mission_core.sim.evm import SimulatedEvm
 from mission_core.types import RadarFrame
 from mission_ros.radar_feed import LiveFeed, sensor_health
 
@@ -109,3 +117,105 @@ def test_tells_how_the_sensor_is() -> None:
     }
     failed = frame_of("sdk3", ONE_POINT["sdk3"], (9, struct.pack("<iI10h", -1, 9000, *celsius)))
     assert sensor_health(decode_frame(failed)) == {"layout": "sdk3"}
+
+
+# --- a cable that is pulled -------------------------------------------------------------------------------------------
+
+
+class Usb:
+    """What is plugged in: boards by serial number. Stands for the list of the machine's serial ports."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.boards: dict[str, SimulatedEvm] = {}
+        monkeypatch.setattr(device_module, "comports", self._ports)
+
+    def _ports(self) -> list[ListPortInfo]:
+        return [
+            usb_port(str(path.resolve()), serial_number, bus, interface)
+            for bus, (serial_number, board) in enumerate(self.boards.items(), start=1)
+            for interface, path in enumerate((board.cli_path, board.data_path))
+        ]
+
+
+def usb_port(path: str, serial_number: str, bus: int, interface: int) -> ListPortInfo:
+    port = ListPortInfo(path)
+    port.vid, port.pid, port.serial_number, port.location = 0x10C4, 0xEA70, serial_number, f"{bus}-1:1.{interface}"
+    return port
+
+
+def board(directory: Path, told: list[str], frame_number: int) -> SimulatedEvm:
+    """A board that sends frames of one number all the time, and writes down what it is told."""
+    evm = SimulatedEvm(lambda *_: itertools.repeat(frame(frame_number)), directory)
+    evm.start()
+    answer = evm._firmware.answer
+    evm._firmware.answer = lambda line: (told.append(line), answer(line))[1]  # type: ignore[method-assign]
+    return evm
+
+
+class Watch:
+    """A feed at work, and when it delivered what and told of problems."""
+
+    def __init__(self, device: RadarDevice) -> None:
+        self.delivered: list[int] = []
+        self.problems: list[tuple[float, str]] = []
+        self.feed = LiveFeed(device, PROFILE, 921_600, time.time_ns, self._note)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _note(self) -> None:
+        self.problems.append((time.monotonic(), self.feed.problem))
+
+    def _run(self) -> None:
+        self.feed.run(lambda frame, _: self.delivered.append(frame.frame_number), self._stop)
+
+    def __enter__(self) -> "Watch":
+        self.feed.open()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10.0)
+        self.feed.close()
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("has_supply", [True, False])
+def test_the_same_radar_is_found_again_under_another_name(
+    has_supply: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two radars one is unplugged while it streams, and comes back at other ports: running, or without memory."""
+    usb = Usb(monkeypatch)
+    told: list[str] = []
+    told_other: list[str] = []
+    usb.boards = {"mine": board(tmp_path / "a", told, 7), "other": board(tmp_path / "b", told_other, 9)}
+    with Watch(RadarDevice(serial_number="mine")) as watch:
+        wait_for(lambda: len(watch.delivered) > 3, "frames")
+        told.clear()
+        pulled = time.monotonic()
+        mine = usb.boards.pop("mine")
+        if has_supply:
+            mine.unplug()
+        else:
+            mine.stop()
+        wait_for(lambda: watch.problems, "a problem")
+        assert watch.problems[0][0] - pulled < 1.0
+        time.sleep(1.5)
+        count = len(watch.delivered)
+        if has_supply:
+            mine.plug_in(tmp_path / "c")
+        else:
+            mine = board(tmp_path / "c", told, 7)
+        usb.boards["mine"] = mine
+        wait_for(lambda: len(watch.delivered) > count + 3 and not watch.feed.problem, "frames again")
+        assert watch.feed.reopened == 1
+        watch_told = list(told)
+    assert set(watch.delivered) == {7}
+    assert told_other == []
+    if has_supply:
+        assert watch_told == ["queryDemoStatus", "sensorStop", "sensorStart 0"]
+    else:
+        assert watch_told[-1] == "sensorStart"
+        assert set(PROFILE.commands) <= set(watch_told)
+    for each in usb.boards.values():
+        each.stop()

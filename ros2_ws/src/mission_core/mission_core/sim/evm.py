@@ -156,7 +156,7 @@ class SimulatedEvm:
         try:
             self._data = _Port(self.data_path)
         except ConfigurationError:
-            self._cli.close()
+            self._cli.unplug()
             raise
         self._sender = _Sender(self._data, self._stopping)
         self._firmware = _Firmware(self._sender, lambda profile: self._generator(profile, self._clock))
@@ -176,8 +176,22 @@ class SimulatedEvm:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
-        self._cli.close()
-        self._data.close()
+        self.unplug()
+
+    def unplug(self) -> None:
+        """Pulls the USB cable of a board with a supply of its own: the ports are gone, and it goes on as it was."""
+        self._cli.unplug()
+        self._data.unplug()
+
+    def plug_in(self, link_directory: Path) -> None:
+        """Plugs the cable in again; the ports appear under other names.
+
+        Raises:
+            ConfigurationError: something that is not a link is where a port must appear.
+        """
+        self.cli_path, self.data_path = link_directory / "cli", link_directory / "data"
+        self._cli.plug_in(self.cli_path)
+        self._data.plug_in(self.data_path)
 
     def __enter__(self) -> Self:
         self.start()
@@ -212,46 +226,65 @@ class _Port:
     """One end of a pseudo-terminal; the other end is what the link points to."""
 
     def __init__(self, link: Path) -> None:
-        self._link = link
+        self._lock = threading.Lock()
+        self._master: int | None = None  # as long as the cable is plugged in
+        self.plug_in(link)
+
+    def plug_in(self, link: Path) -> None:
+        """Makes the port appear."""
         link.parent.mkdir(parents=True, exist_ok=True)
         if link.exists() and not link.is_symlink():
             raise ConfigurationError(f"{link} is in the way of the simulated radar's port: remove it")
-        self._master, slave = os.openpty()
+        master, slave = os.openpty()
         tty.setraw(slave)  # no echo and no translation, even before the host sets its own modes
-        self._target = os.ttyname(slave)
+        target = os.ttyname(slave)
         os.close(slave)  # from now on POLLHUP says that nobody has the port open
-        fcntl.fcntl(self._master, fcntl.F_SETFL, fcntl.fcntl(self._master, fcntl.F_GETFL) | os.O_NONBLOCK)
-        self._poll = select.poll()
-        self._poll.register(self._master, select.POLLIN)
+        fcntl.fcntl(master, fcntl.F_SETFL, fcntl.fcntl(master, fcntl.F_GETFL) | os.O_NONBLOCK)
         link.unlink(missing_ok=True)  # left behind by a process that was killed
-        link.symlink_to(self._target)
+        link.symlink_to(target)
+        with self._lock:
+            self._link, self._target, self._master = link, target, master
 
     def read(self, stopping: threading.Event) -> bytes:
         """What the host has sent; b"" when it sends nothing for a while."""
-        events = dict(self._poll.poll(POLL_SECONDS * 1e3)).get(self._master, 0)
-        if events & select.POLLIN:
-            try:
-                return os.read(self._master, 4096)
-            except OSError:  # the host closed the port in between
-                return b""
+        with self._lock:
+            events = self._events(POLL_SECONDS)
+            if events & select.POLLIN and self._master is not None:
+                try:
+                    return os.read(self._master, 4096)
+                except OSError:  # the host closed the port in between
+                    return b""
         if events & select.POLLHUP:
             stopping.wait(POLL_SECONDS)
         return b""
 
     def write(self, data: bytes) -> None:
         """Sends; what the host's buffer has no room for, or nobody listens to, is lost."""
-        if dict(self._poll.poll(0)).get(self._master, 0) & select.POLLHUP:
-            return
-        try:
-            os.write(self._master, data)
-        except OSError:  # full, or closed in between
-            return
+        with self._lock:
+            if self._master is None or self._events(0.0) & select.POLLHUP:
+                return
+            try:
+                os.write(self._master, data)
+            except OSError:  # full, or closed in between
+                return
 
-    def close(self) -> None:
-        """Removes the port, and the link unless somebody else's stands there now."""
-        if self._link.is_symlink() and str(self._link.readlink()) == self._target:
-            self._link.unlink()
-        os.close(self._master)
+    def unplug(self) -> None:
+        """Removes the port, and the link unless somebody else's stands there now. Twice is fine."""
+        with self._lock:
+            if self._master is None:
+                return
+            if self._link.is_symlink() and str(self._link.readlink()) == self._target:
+                self._link.unlink()
+            os.close(self._master)
+            self._master = None
+
+    def _events(self, seconds: float) -> int:
+        """What `poll` tells of it; as if nobody had it open while it is not plugged in."""
+        if self._master is None:
+            return select.POLLHUP
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        return dict(poll.poll(seconds * 1e3)).get(self._master, 0)
 
 
 class _Sender:
