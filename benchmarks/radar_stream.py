@@ -1,11 +1,12 @@
 """The radar's byte stream: how fast it is decoded, and what comes out when it is damaged.
 
-    .venv/bin/python benchmarks/radar_stream.py [--mutated 100000]
+    .venv/bin/python benchmarks/radar_stream.py [--mutated 100000] [--hours 1]
 
 Speed: frames of 100 points with side information (2080 bytes), CPU time, medians of rounds that take turns with the
 reference, a straightforward loop of `struct`. Damage: 600 frames at 10 per second of which 12 are hit, one kind at a
 time; a frame that comes out is wrong if its number or its points were not sent. Mutations: bytes flipped, lost,
-inserted and repeated at random; whatever comes out must be a frame by itself, and memory must not grow.
+inserted and repeated at random; whatever comes out must be a frame by itself, and memory must not grow. Hours: a
+stream of ten frames a second as fast as it goes, a frame a minute damaged; memory and counters must be flat.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import psutil
 
 from mission_core.errors import FrameError
 from mission_core.radar.layout import MAGIC, SDK3
@@ -41,11 +43,13 @@ def main() -> None:
     """Runs all and prints tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutated", type=int, default=100_000, help="frames to mutate (%(default)s)")
+    parser.add_argument("--hours", type=float, default=1.0, help="of a stream to go through (%(default)s)")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print(speed())
     print(damage())
     print(mutations(options.mutated))
+    print(hours(options.hours))
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
@@ -220,6 +224,31 @@ def mutated(raw: bytes, rng: np.random.Generator) -> bytes:
                 data[at : at + size] = MAGIC
         data = data or bytearray(1)
     return bytes(data)
+
+
+def hours(number: float) -> str:
+    """Feeds a long stream and tells how memory and counters went."""
+    originals = [bytearray(frame(n, num_points=n % 80)) for n in range(1, 200)]
+    stream, sent, damaged, came = FrameStream(), round(number * 36_000), 0, 0
+    memory: list[int] = []
+    process, began = psutil.Process(), time.process_time()
+    for count in range(1, sent + 1):
+        raw = originals[count % len(originals)]
+        struct.pack_into("<2I", raw, 20, count, count * PERIOD % 2**32)
+        if count % 600 == 0:
+            damaged += 1
+            came += len(stream.feed(raw[:-40]))
+        else:
+            came += len(stream.feed(raw))
+        if count % (sent // 10) == 0:
+            memory.append(process.memory_info().rss // 1024)
+    counters = stream.counters
+    return (
+        f"{number:g} h of stream, {sent} frames, {damaged} of them damaged, in {time.process_time() - began:.0f} s of "
+        f"a core: {came} came out, {counters.lost_frames} lost, {counters.resyncs} times found again, "
+        f"{counters.errors}, {stream.num_pending} bytes pending; resident memory after each tenth "
+        f"{', '.join(map(str, memory))} KiB"
+    )
 
 
 def valid(raw: bytes) -> bool:

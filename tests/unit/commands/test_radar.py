@@ -9,7 +9,7 @@ from radar_frames import ONE_POINT, frame_of
 from serial.tools.list_ports_common import ListPortInfo
 
 from mission_core.cli import main
-from mission_core.paths import share_directory
+from mission_core.paths import share_directory, shared_file
 from mission_core.radar import device
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"
@@ -90,13 +90,27 @@ def test_a_profile_that_cannot_work_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert main(["radar", "check", str(tmp_path / "maps.cfg")]) == 1
     out, err = capsys.readouterr()
     assert "uart load               179% without detections" in out
-    assert err.startswith(
-        "mission: maps.cfg: a frame of 16512 bytes every 100 ms is 179% of what the data port carries"
-    )
+    assert err.startswith("mission: maps.cfg, line 29: what guiMonitor asks for is 179% of what the data port carries")
     assert main(["radar", "check", str(tmp_path / "maps.cfg"), "--baudrate", "3125000"]) == 0
     (tmp_path / "ramp.cfg").write_text(profile.replace("profileCfg 0 60.00", "profileCfg 0 61.00"))
     assert main(["radar", "check", str(tmp_path / "ramp.cfg")]) == 1
     assert "ramp.cfg, line 20: 'profileCfg 0 61.00" in capsys.readouterr().err
+
+
+def test_each_sub_frame_has_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = shared_file("walking_10fps.cfg", "config/radar").read_text()
+    frame = "frameCfg 0 2 32 0 100.00 1 0"
+    assert frame in profile
+    halves = "\n".join(f"subFrameCfg {k} 0 0 3 {loops} 50 0 1 1 50" for k, loops in enumerate((32, 16)))
+    (tmp_path / "advanced.cfg").write_text(profile.replace(frame, f"advFrameCfg 2 0 0 1 0\n{halves}"))
+    assert main(["radar", "check", str(tmp_path / "advanced.cfg")]) == 0
+    out = capsys.readouterr().out
+    assert "advanced.cfg, sub-frame 0" in out
+    assert "velocity resolution     0.283 m/s" in out.partition("sub-frame 1")[0]
+    assert "velocity resolution     0.566 m/s" in out.partition("sub-frame 1")[2]
+    assert main(["radar", "check", str(tmp_path / "advanced.cfg"), "--json"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    assert [table["velocity_resolution"] for table in tables["sub_frames"]] == pytest.approx([0.283, 0.566], abs=1e-3)
 
 
 def test_a_file_of_noise_has_no_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from mission_core.sim.scatter import Scatterers, Trails
 from mission_core.types import Column, Mount
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "config" / "radar"
-PROFILES = [load_profile(path) for path in sorted(DIRECTORY.glob("*.cfg"))]
+PROFILES = [load_profile(path) for path in sorted(DIRECTORY.glob("walking_*.cfg"))]
 POINTS = load_profile(DIRECTORY / "walking_10fps.cfg")
 HEATMAP = load_profile(DIRECTORY / "walking_heatmap_10fps.cfg")
 MOUNT = Mount(height=1.0)

@@ -123,13 +123,15 @@ def _row(frame: RadarFrame) -> str:
 
 def _check(path: Path, baudrate: int, *, as_json: bool) -> int:
     profile = load_profile(path)
-    derived = _derived(profile, baudrate)
+    tables = [_derived(each, baudrate) for each in (profile, *profile.more_sub_frames)]
     if as_json:
-        print(json.dumps({name: value for name, (value, _) in derived.items()}))
+        values = [{name: value for name, (value, _) in derived.items()} for derived in tables]
+        print(json.dumps(values[0] if len(values) == 1 else {"sub_frames": values}))
     else:
-        print(profile.name)
-        for name, (_, text) in derived.items():
-            print(f"  {name.replace('_', ' '):<24}{text}")
+        for number, derived in enumerate(tables):
+            print(profile.name if len(tables) == 1 else f"{profile.name}, sub-frame {number}")
+            for name, (_, text) in derived.items():
+                print(f"  {name.replace('_', ' '):<24}{text}")
     check_uart(profile, baudrate)
     if not as_json:
         print("  it can work")
