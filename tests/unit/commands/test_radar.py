@@ -11,6 +11,7 @@ from serial.tools.list_ports_common import ListPortInfo
 from mission_core.cli import main
 from mission_core.paths import share_directory, shared_file
 from mission_core.radar import device
+from mission_core.radar.tlv import encode_frame
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "radar"
 
@@ -111,6 +112,24 @@ def test_each_sub_frame_has_a_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["radar", "check", str(tmp_path / "advanced.cfg"), "--json"]) == 0
     tables = json.loads(capsys.readouterr().out)
     assert [table["velocity_resolution"] for table in tables["sub_frames"]] == pytest.approx([0.283, 0.566], abs=1e-3)
+
+
+def test_with_its_profile_a_capture_has_heat_maps_on_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = np.zeros((64, 32), np.uint16)
+    raw[20, 3] = 3000
+    capture = tmp_path / "maps.dat"
+    capture.write_bytes(encode_frame(1, np.zeros((0, 6), np.float32), range_doppler=raw.ravel()))
+    assert main(["radar", "decode", str(capture), "--json", "--profile", "walking_heatmap_10fps.cfg"]) == 0
+    frame, _ = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (heatmap,) = frame["heatmaps"]
+    row, column = np.unravel_index(np.argmax(heatmap["values"]), (64, 32))
+    assert heatmap["kind"] == "range_doppler"
+    assert (heatmap["ranges"][row], heatmap["columns"][column]) == pytest.approx((2.68, 0.85), abs=0.01)
+    assert main(["radar", "decode", str(capture), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["heatmaps"] == []
+    capture.write_bytes(encode_frame(1, np.zeros((0, 6), np.float32), range_doppler=raw.ravel()[:-1]))
+    assert main(["radar", "decode", str(capture), "--json", "--profile", "walking_heatmap_10fps.cfg"]) == 1
+    assert "heat map has 2047 bins, expected 64 x 32" in capsys.readouterr().err
 
 
 def test_a_file_of_noise_has_no_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

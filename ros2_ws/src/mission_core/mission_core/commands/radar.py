@@ -12,6 +12,7 @@ import numpy as np
 from mission_core.paths import shared_file
 from mission_core.radar.capture import read_capture
 from mission_core.radar.device import DATA_BAUDRATE, TYPICAL_POINTS, check_uart, list_radars
+from mission_core.radar.heatmaps import heatmaps
 from mission_core.radar.layout import AUTO, LAYOUTS
 from mission_core.radar.profile import MAX_FREQUENCY_GHZ, RadarProfile, load_profile
 from mission_core.radar.stream import FrameStream
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument(
         "--layout", default=AUTO, choices=(AUTO, *LAYOUTS), help="of the frames' headers (default: whichever fits)"
     )
+    decode.add_argument(
+        "--profile", default="", metavar="CFG", help="that the radar ran: heat maps and profiles get axes and dB"
+    )
     check = actions.add_parser("check", help="show what a .cfg file means, and whether it can work")
     check.add_argument("file", help="path, or name of a profile that comes with mission")
     check.add_argument("--baudrate", type=int, default=DATA_BAUDRATE, help="of the data port (%(default)s)")
@@ -39,19 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs `decode`, `check` or `ports`.
 
     Raises:
-        ConfigurationError: the file cannot be read, or the profile cannot work.
+        ConfigurationError: the file cannot be read, or the profile cannot work or is not the one of the capture.
     """
     if arguments.action == "ports":
         return _ports()
     if arguments.action == "check":
         return _check(shared_file(arguments.file, "config/radar"), arguments.baudrate, as_json=arguments.json)
-    return _decode(arguments.file, arguments.layout, as_json=arguments.json)
+    profile = load_profile(shared_file(arguments.profile, "config/radar")) if arguments.profile else None
+    return _decode(arguments.file, arguments.layout, profile, as_json=arguments.json)
 
 
 # --- decode -----------------------------------------------------------------------------------------------------------
 
 
-def _decode(path: Path, layout: str, *, as_json: bool) -> int:
+def _decode(path: Path, layout: str, profile: RadarProfile | None, *, as_json: bool) -> int:
     stream = FrameStream(layout)
     if not as_json:
         print(
@@ -59,7 +64,8 @@ def _decode(path: Path, layout: str, *, as_json: bool) -> int:
             "layout, beside points"
         )
     for frame in read_capture(path, stream):
-        print(json.dumps(_plain(_content(frame))) if as_json else _row(frame))
+        maps = [] if profile is None else list(heatmaps(frame, profile))
+        print(json.dumps(_plain(_content(frame) | {"heatmaps": maps})) if as_json else _row(frame))
     counters = dataclasses.asdict(stream.counters)
     if as_json:
         print(json.dumps(counters))
