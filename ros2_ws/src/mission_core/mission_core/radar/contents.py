@@ -5,6 +5,7 @@ and above); guides of the people counting, long-range, area scanner and vital si
 forward, z up, azimuth from y to x; they are turned to REP-103 here and nowhere else.
 """
 
+import functools
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,13 +57,10 @@ class Kind:
         rest = length - self.head_bytes
         return rest == 0 if self.item is None else rest >= 0 and rest % self.item.itemsize == 0
 
-    def view(self, payload: memoryview) -> NDArray[Any]:
-        """The items as they are, those without any as bytes."""
-        return (
-            np.frombuffer(payload, np.uint8)
-            if self.item is None
-            else np.frombuffer(payload[self.head_bytes :], self.item)
-        )
+    def view(self, raw: bytes, start: int, length: int) -> NDArray[Any]:
+        """The items of a payload as they are, those without any as bytes."""
+        item, head = (_BYTE, 0) if self.item is None else (self.item, self.head_bytes)
+        return np.frombuffer(raw, item, (length - head) // item.itemsize, start + head)
 
 
 # --- detections -------------------------------------------------------------------------------------------------------
@@ -391,6 +389,7 @@ KINDS: Mapping[Layout, Mapping[int, tuple[Kind, ...]]] = {
 """By layout and type, what it can be: the first whose length fits. Other types are skipped and counted."""
 
 
+@functools.lru_cache(maxsize=4096)  # of a stream the same lengths come again and again
 def kind_of(layout: Layout, number: int, length: int) -> Kind | None:
     """What a block of a type and a length is; None for a type that is not known.
 

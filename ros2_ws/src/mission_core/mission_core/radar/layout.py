@@ -19,7 +19,7 @@ import struct
 import types
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mission_core.errors import ConfigurationError, FrameError
 
@@ -79,6 +79,7 @@ class Layout:
         fields = ("magic", *words.split())
         self._code = struct.Struct(f"<8s{len(fields) - 1 - halves}I{halves}H")
         self._pick = itemgetter(*(fields.index(each) if each in fields else -1 for each in FrameHeader._fields))
+        self._length_at, self._count_at = fields.index("packet_bytes"), fields.index("num_tlvs")
         self._uncounted = TLV_HEADER_BYTES if counts_itself else 0
         self.header_bytes = self._code.size
         self.padding_bytes = padding_bytes
@@ -93,28 +94,54 @@ class Layout:
             FrameError: "truncated" when it is not all there; "bad_header" when it does not start with the magic word or
                 a count is out of bounds.
         """
+        return FrameHeader._make(self._pick((*self._checked(data, offset), 0)))
+
+    def _checked(self, data: bytes | bytearray, offset: int) -> tuple[Any, ...]:
+        """The fields of the header, as `header` checks them."""
         try:
             fields = self._code.unpack_from(data, offset)
         except struct.error:
             raise FrameError(
                 "truncated", f"a frame header has {self.header_bytes} bytes; the data ends before that"
             ) from None
-        header = FrameHeader._make(self._pick((*fields, 0)))
+        packet_bytes, num_tlvs = fields[self._length_at], fields[self._count_at]
         if fields[0] != MAGIC:
             raise FrameError("bad_header", f"a frame starts with {MAGIC.hex(' ')}, found {fields[0].hex(' ')}")
-        if not self.header_bytes <= header.packet_bytes <= MAX_PACKET_BYTES:
+        if not self.header_bytes <= packet_bytes <= MAX_PACKET_BYTES:
             raise FrameError(
                 "bad_header",
-                f"frame length is {header.packet_bytes}, expected {self.header_bytes} to {MAX_PACKET_BYTES} bytes",
+                f"frame length is {packet_bytes}, expected {self.header_bytes} to {MAX_PACKET_BYTES} bytes",
             )
-        if header.packet_bytes % self.padding_bytes:
+        if packet_bytes % self.padding_bytes:
             raise FrameError(
-                "bad_header",
-                f"frame length is {header.packet_bytes}, expected a multiple of {self.padding_bytes}",
+                "bad_header", f"frame length is {packet_bytes}, expected a multiple of {self.padding_bytes}"
             )
-        if header.num_tlvs > MAX_TLVS:
-            raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
-        return header
+        if num_tlvs > MAX_TLVS:
+            raise FrameError("bad_header", f"frame announces {num_tlvs} TLVs, expected at most {MAX_TLVS}")
+        return fields
+
+    def blocks(self, raw: bytes) -> list[tuple[int, int, int]]:
+        """Type, start and length [bytes] of the payloads of what should be one whole frame.
+
+        Raises:
+            FrameError: as `header` and `tlvs`; "truncated" or "bad_header" where it is shorter or longer than it says.
+        """
+        fields = self._checked(raw, 0)
+        self.check_length(raw, fields[self._length_at])
+        return self.tlvs(raw, fields[self._count_at])
+
+    @staticmethod
+    def check_length(raw: bytes, packet_bytes: int) -> None:
+        """Whether what should be one whole frame is as long as its header says.
+
+        Raises:
+            FrameError: "truncated" or "bad_header".
+        """
+        if len(raw) != packet_bytes:
+            raise FrameError(
+                "truncated" if len(raw) < packet_bytes else "bad_header",
+                f"frame length is {packet_bytes} bytes, {len(raw)} were given",
+            )
 
     def tlvs(self, raw: bytes, num_tlvs: int) -> list[tuple[int, int, int]]:
         """Type, start and length [bytes] of a frame's payloads, which with their headers must be all but its padding.

@@ -197,6 +197,8 @@ class FrameStream:
         """Moves on to the next magic word, which may not be whole yet; False when the buffer holds none."""
         if self._buffer.startswith(MAGIC, self._start):
             return True
+        if self._start == len(self._buffer):
+            return False
         position = _find_magic(self._buffer, self._start, len(self._buffer))
         if position < 0:
             position = len(self._buffer)

@@ -74,7 +74,9 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
     if layout is not None:
-        return decode_blocks(raw, layout, _checked(raw, layout))
+        header = layout.header(raw)
+        layout.check_length(raw, header.packet_bytes)
+        return decode_blocks(raw, layout, header)
     problem = FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
     for each in LAYOUTS.values():
         try:
@@ -121,7 +123,7 @@ def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame
 def blocks_of(frame: RadarFrame) -> list[tuple[int, int, int]]:
     """Type, start and length [bytes] of the payloads of a frame."""
     layout = LAYOUTS[frame.layout]
-    return layout.tlvs(frame.raw, layout.header(frame.raw).num_tlvs)
+    return layout.blocks(frame.raw)
 
 
 def typed_views(raw: bytes, layout: Layout) -> dict[int, NDArray[Any]]:
@@ -130,24 +132,11 @@ def typed_views(raw: bytes, layout: Layout) -> dict[int, NDArray[Any]]:
     Raises:
         FrameError: as `decode_frame`, as far as header and lengths go.
     """
-    payloads = memoryview(raw)
     views = {}
-    for number, start, length in layout.tlvs(raw, _checked(raw, layout).num_tlvs):
-        kind = kind_of(layout, number, length)
-        if kind is not None:
-            views[number] = kind.view(payloads[start : start + length])
+    for number, start, length in layout.blocks(raw):
+        if (kind := kind_of(layout, number, length)) is not None:
+            views[number] = kind.view(raw, start, length)
     return views
-
-
-def _checked(raw: bytes, layout: Layout) -> FrameHeader:
-    """The header of what should be one whole frame."""
-    header = layout.header(raw)
-    if len(raw) != header.packet_bytes:
-        raise FrameError(
-            "truncated" if len(raw) < header.packet_bytes else "bad_header",
-            f"frame length is {header.packet_bytes} bytes, {len(raw)} were given",
-        )
-    return header
 
 
 def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
