@@ -35,7 +35,7 @@ def generate_launch_description() -> LaunchDescription:
             # what other packages bring comes first: should one be missing, nothing of ours has been started yet
             rviz(condition=IfCondition(LaunchConfiguration("rviz"))),
             *camera_transforms(),
-            *bag_player(),
+            bag_player(),
             perception_nodes(replay=True),
         ]
     )

@@ -46,6 +46,13 @@ def test_further_simulated_radars_see_the_same_walks() -> None:
     assert len({spec.path for spec in table}) == len(table)
 
 
+def test_replay_decodes_all_radars() -> None:
+    table = node_table("replay", "replay", more_radars={"left": ""})
+    drivers = {spec.path: spec.parameters for spec in table if spec.executable == "radar_driver"}
+    assert drivers["radar_driver"] == {"source": "topic"}
+    assert drivers["left/radar_driver"]["source"] == "topic"
+
+
 def test_a_capture_goes_alone() -> None:
     with pytest.raises(ConfigurationError, match=r"further radars \(left\) need device or sim"):
         node_table("file", "none", capture_file="x", more_radars={"left": ""})

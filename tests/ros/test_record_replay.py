@@ -181,6 +181,25 @@ def test_only_the_topics_that_are_wanted(sensors: Sensors, tmp_path: Path) -> No
         assert not bag.has("camera/color/image_raw")
 
 
+def test_further_radars_are_recorded_without_being_named(sensors: Sensors, tmp_path: Path, listener: Listener) -> None:
+    left = listener.node.create_publisher(RadarFrame, "left/radar/raw", SENSOR_PUBLISHER)
+    other = listener.node.create_publisher(RadarFrame, "/elsewhere/radar/raw", SENSOR_PUBLISHER)
+    with mission("record", "-o", str(tmp_path / "walk"), "--seconds", "4") as recorder:
+        wait_for(lambda: left.get_subscription_count() and sensors.raw.get_subscription_count(), "the recorder")
+        for number in range(20):
+            sensors.publish(number)
+            left.publish(radar_frame(100 + number))
+            other.publish(radar_frame(200 + number))
+            time.sleep(0.05)
+        _, errors = recorder.communicate(timeout=20.0)
+    assert recorder.returncode == 0, errors
+    with BagReader(tmp_path / "walk") as bag:
+        assert bag.more_radars() == ("left",)
+        assert {radar for radar, _, _ in bag.frames_of_radars()} == {0, 1}
+        assert f"/{NAMESPACE}/left/radar/raw" in bag.topics()
+        assert "/elsewhere/radar/raw" not in bag.topics()
+
+
 def test_with_nothing_to_record_there_is_no_bag(rclpy_context: None, tmp_path: Path) -> None:
     words = ("record", "-o", str(tmp_path / "walk"), "--seconds", "1", "--namespace", "nobody", "--topics", "radar/raw")
     with mission(*words) as recorder:

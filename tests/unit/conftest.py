@@ -148,3 +148,9 @@ def recorded_room(tmp_path_factory: pytest.TempPathFactory) -> RecordedRoom:
 def recorded_houses(tmp_path_factory: pytest.TempPathFactory) -> RecordedRoom:
     """Two stacks in one bag."""
     return RecordedRoom(tmp_path_factory.mktemp("recording") / "houses", "/mission", "/other")
+
+
+@pytest.fixture(scope="session")
+def recorded_radars(tmp_path_factory: pytest.TempPathFactory) -> RecordedRoom:
+    """The same, and once more by a further radar of the room."""
+    return RecordedRoom(tmp_path_factory.mktemp("recording") / "radars", "/mission", "/mission/left")

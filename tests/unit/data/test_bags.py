@@ -92,6 +92,26 @@ def test_namespace_selects_among_several(recorded_houses) -> None:
         assert len(list(bag.radar_frames())) == 30
 
 
+def test_further_radars_stand_below_the_stack(recorded_radars) -> None:
+    for namespace in (None, "mission"):
+        with BagReader(recorded_radars.path, namespace=namespace) as bag:
+            assert bag.more_radars() == ("left",)
+            assert len(list(bag.radar_frames())) == 30
+            frames = list(bag.frames_of_radars())
+            assert [radar for radar, _, _ in frames[:4]] == [0, 1, 0, 1]
+            assert len(frames) == 60
+            assert frames[0][1:] == frames[1][1:]
+            assert len(list(bag.tracked_frames())) == 30
+
+
+def test_one_radar_has_no_others(recorded_room, recorded_houses) -> None:
+    with BagReader(recorded_room.path) as bag:
+        assert bag.more_radars() == ()
+        assert [radar for radar, _, _ in bag.frames_of_radars()] == [0] * 30
+    with BagReader(recorded_houses.path, namespace="other") as bag:
+        assert bag.more_radars() == ()
+
+
 def test_absent_bag_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BagError, match="does not exist"):
         BagReader(tmp_path / "nothing")

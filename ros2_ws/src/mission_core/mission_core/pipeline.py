@@ -27,19 +27,24 @@ class Pipeline:
         self.reidentifier = reidentifier
         self.bad_frames = 0
 
-    def step(self, stamp_ns: int, raw: bytes) -> Perceived | None:
-        """Takes one raw radar frame; None, and counted, when its bytes are no valid frame."""
+    def step(self, stamp_ns: int, raw: bytes, radar: int = 0) -> Perceived | None:
+        """Takes one raw radar frame; None, and counted, when its bytes are no valid frame, or of a further radar.
+
+        What further radars see moves the tracks on, and is told with the next frame of the first one.
+        """
         try:
             frame = decode_frame(raw)
         except FrameError:
             self.bad_frames += 1
             return None
-        tracked = self.tracker.step(stamp_ns, frame.frame_number, frame.points)
+        tracked = self.tracker.step(stamp_ns, frame.frame_number, frame.points, radar)
+        if radar:
+            return None
         return Perceived(tracked, tuple(self.reidentifier.step(tracked)))
 
     def run(self, bag: BagReader) -> Iterator[Perceived]:
         """Everything that can be derived from a recording's raw radar frames."""
-        for stamp_ns, raw in bag.radar_frames():
-            perceived = self.step(stamp_ns, raw)
+        for radar, stamp_ns, raw in bag.frames_of_radars():
+            perceived = self.step(stamp_ns, raw, radar)
             if perceived is not None:
                 yield perceived

@@ -31,7 +31,7 @@ from mission_core.gallery.locate import find_gallery
 from mission_core.models.card import DEFAULT_MODEL
 from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE, CameraChoice, NodeSpec, RadarChoice, named_radars, node_table
-from mission_ros.topics import INPUTS, RECORDED, SHOWN
+from mission_ros.topics import INPUTS, MORE_RADAR, RECORDED, SHOWN, below
 
 RESPAWN_DELAY = 2.0  # [s]
 
@@ -80,15 +80,20 @@ def sensor_arguments() -> list[DeclareLaunchArgument]:
             choices=_live(get_args(CameraChoice)),
             description="An Azure Kinect, whatever OpenCV opens, a simulated camera, or none",
         ),
-        DeclareLaunchArgument(
-            "more_radars",
-            default_value="",
-            description="Further radars of the calibration file: NAME or NAME=SERIAL_NUMBER, separated by commas",
-        ),
+        more_radars_argument(),
         DeclareLaunchArgument("capture_file", default_value="", description="Raw UART capture for radar:=file"),
         DeclareLaunchArgument("camera_source", default_value="", description="Device, URL or file for camera:=opencv"),
         *gallery_arguments(),
     ]
+
+
+def more_radars_argument() -> DeclareLaunchArgument:
+    """Further radars of the room."""
+    return DeclareLaunchArgument(
+        "more_radars",
+        default_value="",
+        description="Further radars of the calibration file: NAME or NAME=SERIAL_NUMBER, separated by commas",
+    )
 
 
 def gallery_arguments() -> list[DeclareLaunchArgument]:
@@ -142,24 +147,37 @@ def rviz(condition: Condition) -> Node:
     )
 
 
-def bag_recorder() -> ExecuteProcess:
+def bag_recorder() -> OpaqueFunction:
     """`ros2 bag record` of everything that matters, into the directory `output`."""
-    topics = [_topic(topic) for topic in RECORDED]
-    options = ["--storage", "mcap", "--output", LaunchConfiguration("output"), "--topics"]
-    return ExecuteProcess(cmd=["ros2", "bag", "record", *options, *topics], output="screen")
+
+    def record(context: LaunchContext) -> list[ExecuteProcess]:
+        radars = named_radars(context.launch_configurations.get("more_radars", ""))
+        topics = [_topic(topic) for topic in (*RECORDED, *below(radars, MORE_RADAR))]
+        options = ["--storage", "mcap", "--output", LaunchConfiguration("output"), "--topics"]
+        return [ExecuteProcess(cmd=["ros2", "bag", "record", *options, *topics], output="screen")]
+
+    return OpaqueFunction(function=record)
 
 
-def bag_player() -> list[Action]:
+def bag_player() -> OpaqueFunction:
     """`ros2 bag play` of what the sensors measured, with /clock; when it ends, so does everything."""
-    topics = [_topic(topic) for topic in INPUTS]
-    options = ["--clock", "--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay"), "--topics"]
-    play = ExecuteProcess(cmd=["ros2", "bag", "play", LaunchConfiguration("bag"), *options, *topics], output="screen")
-    ended = Shutdown(reason="the bag has been played")
-    # what was played last is still being worked on
-    return [
-        play,
-        RegisterEventHandler(OnProcessExit(target_action=play, on_exit=TimerAction(period=3.0, actions=[ended]))),
-    ]
+
+    def player(context: LaunchContext) -> list[Action]:
+        radars = _recorded_radars(context.launch_configurations["bag"])
+        topics = [_topic(topic) for topic in (*INPUTS, *below(radars, ["radar/raw"]))]
+        times = ["--rate", LaunchConfiguration("rate"), "--delay", LaunchConfiguration("delay")]
+        play = ExecuteProcess(
+            cmd=["ros2", "bag", "play", LaunchConfiguration("bag"), "--clock", *times, "--topics", *topics],
+            output="screen",
+        )
+        ended = Shutdown(reason="the bag has been played")
+        # what was played last is still being worked on
+        return [
+            play,
+            RegisterEventHandler(OnProcessExit(target_action=play, on_exit=TimerAction(period=3.0, actions=[ended]))),
+        ]
+
+    return OpaqueFunction(function=player)
 
 
 def camera_transforms() -> list[Node]:
@@ -204,6 +222,7 @@ def _nodes(context: LaunchContext, wanted: Callable[[NodeSpec], bool], *, replay
         return context.launch_configurations.get(name, "")
 
     gallery = value("gallery") or (_recorded_gallery(value("bag"), value("model")) if replay else "")
+    more_radars = _recorded_radars(value("bag")) if replay else named_radars(value("more_radars"))
     table = node_table(
         "replay" if replay else value("radar"),  # type: ignore[arg-type]
         "replay" if replay else value("camera"),  # type: ignore[arg-type]
@@ -211,7 +230,7 @@ def _nodes(context: LaunchContext, wanted: Callable[[NodeSpec], bool], *, replay
         camera_source=value("camera_source"),
         gallery=gallery,
         model=value("model"),
-        more_radars={} if replay else named_radars(value("more_radars")),
+        more_radars=more_radars,
     )
     return [_node(spec) for spec in table if wanted(spec)]
 
@@ -220,6 +239,12 @@ def _recorded_gallery(bag: str, model: str) -> str:
     """The gallery here that holds the people enrolled at a recording, as `mission replay` takes it; else empty."""
     with BagReader(bag) as reader:
         return str(find_gallery(reader.enrolled(), model or DEFAULT_MODEL) or "")
+
+
+def _recorded_radars(bag: str) -> dict[str, str]:
+    """Further radars of a recording."""
+    with BagReader(bag) as reader:
+        return dict.fromkeys(reader.more_radars(), "")
 
 
 def _node(spec: NodeSpec) -> Node:

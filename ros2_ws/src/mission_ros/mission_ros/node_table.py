@@ -91,7 +91,7 @@ def node_table(
             f"{person}=sim://walk?person={person}&take={take}" for take in (0, 1) for person in GALLERY_IDS
         ]
     more = dict(more_radars or {})
-    if more and radar not in ("device", "sim"):
+    if more and radar in ("file", "none"):
         raise ConfigurationError(f"radar {radar!r} goes alone: further radars ({', '.join(more)}) need device or sim")
     return (
         *_radar_nodes(radar, capture_file, people, seed, link_directory, more),
@@ -165,7 +165,7 @@ def _radar_nodes(
                 raise ConfigurationError("radar 'file' needs the raw capture to play: name it with capture_file")
             return (driver(source="file", capture_file=capture_file),)
         case "replay":
-            return (driver(source="topic"),)
+            return (driver(source="topic"), *(driver(name, source="topic") for name in more))
         case "none":
             return ()
 

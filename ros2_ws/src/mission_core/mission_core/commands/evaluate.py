@@ -115,8 +115,10 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
         here = (model.sha256, store.revision)
     if differs := why_it_differs(bag.ranked_with(), here):
         print(f"mission: {differs}", file=sys.stderr)
-    mount = load_calibration(tracker["calibration"]).radar.mount
-    return Pipeline(RadarTracker(from_parameters(TrackerConfig, tracker), mount), reidentifier)
+    calibration = load_calibration(tracker["calibration"])
+    others = [calibration.pose_of_radar(name).seen_from(calibration.radar) for name in bag.more_radars()]
+    config = from_parameters(TrackerConfig, tracker)
+    return Pipeline(RadarTracker(config, calibration.radar.mount, others), reidentifier)
 
 
 def _gallery_of(bag: "BagReader", model: str) -> Path:

@@ -1,7 +1,8 @@
 """Reads recordings of mission (rosbag2, MCAP or SQLite) into core types. No ROS is needed.
 
-Topics are found by their relative name (`radar/raw`), whatever namespace they were recorded in. All iterators yield
-in the order of recording and hold one message at a time, except where two topics have to be joined by their stamp.
+Topics are found by their relative name (`radar/raw`), whatever namespace they were recorded in; those of further
+radars, in namespaces below it, are not taken for the stack's own. All iterators yield in the order of recording and
+hold one message at a time, except where two topics have to be joined by their stamp.
 """
 
 from collections.abc import Iterator
@@ -91,23 +92,39 @@ class BagReader:
     def enrolled(self) -> tuple[str, ...]:
         """Ids of the people who were in the gallery at the end of the recording; empty where that was not recorded."""
         infos = list(self._messages("gallery/info")) if self.has("gallery/info") else []
-        return tuple(infos[-1].person_ids) if infos else ()
+        return tuple(infos[-1][1].person_ids) if infos else ()
 
     def radar_frames(self) -> Iterator[tuple[int, bytes]]:
         """Measurement time [ns] and bytes of every radar frame, as it left the radar's data port."""
-        for message in self._messages("radar/raw"):
+        for _, message in self._messages("radar/raw"):
             yield messages.stamp_ns(message), messages.radar_frame(message)
+
+    def more_radars(self) -> tuple[str, ...]:
+        """Names of further radars whose frames were recorded: the namespaces below the stack's own."""
+        own = self._find("radar/raw")
+        if not own:
+            return ()
+        stack = own[0].topic.removesuffix("radar/raw")
+        below = (c.topic.removeprefix(stack) for c in self._reader.connections if c.topic.startswith(stack))
+        return tuple(sorted({t.partition("/")[0] for t in below if t.endswith("/radar/raw") and t.count("/") == 2}))
+
+    def frames_of_radars(self) -> Iterator[tuple[int, int, bytes]]:
+        """Radar (0, or 1 + its place in `more_radars`), measurement time [ns] and bytes of every radar's frames."""
+        topics = ["radar/raw", *(f"{name}/radar/raw" for name in self.more_radars())]
+        for topic, message in self._messages(*topics):
+            yield topics.index(topic), messages.stamp_ns(message), messages.radar_frame(message)
 
     def images(self) -> Iterator[tuple[int, ImageArray]]:
         """Measurement time [ns] and (H, W, 3) BGR picture of every camera frame."""
-        for message in self._messages("camera/color/image_raw"):
+        for _, message in self._messages("camera/color/image_raw"):
             yield messages.stamp_ns(message), messages.image(message)
 
     def camera_model(self) -> CameraModel | None:
         """Intrinsics of the camera, as first recorded; None where they are unknown."""
         if not self.has("camera/color/camera_info"):
             return None
-        return messages.camera_model(next(self._messages("camera/color/camera_info")))
+        _, message = next(self._messages("camera/color/camera_info"))
+        return messages.camera_model(message)
 
     def camera_frames(self) -> Iterator[CameraFrame]:
         """Every camera picture with the skeletons of the same stamp; without skeletons where none were recorded."""
@@ -126,19 +143,19 @@ class BagReader:
 
     def rankings(self) -> Iterator[tuple[int, tuple[Ranking, ...]]]:
         """Measurement time [ns] and ranked identities of all tracks, as published when the bag was recorded."""
-        for message in self._messages("reid/identities"):
+        for _, message in self._messages("reid/identities"):
             yield messages.stamp_ns(message), messages.rankings(message)
 
     def ranked_with(self) -> list[tuple[str, int]]:
         """SHA-256 of the model and revision of the gallery of the recorded rankings, each pair once, in order."""
         if not self.has("reid/identities"):
             return []
-        found = ((m.model_sha256, int(m.gallery_revision)) for m in self._messages("reid/identities"))
+        found = ((m.model_sha256, int(m.gallery_revision)) for _, m in self._messages("reid/identities"))
         return list(dict.fromkeys(found))
 
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""
-        for message in self._messages("micro_doppler/map"):
+        for _, message in self._messages("micro_doppler/map"):
             yield messages.doppler_time_map(message)
 
     def raw_messages(self, *topics: str) -> Iterator[tuple[int, str, bytes]]:
@@ -155,16 +172,19 @@ class BagReader:
             wanted = "/" + "/".join(filter(None, (self.namespace.strip("/"), topic)))
             return [c for c in self._reader.connections if c.topic == wanted]
         found = [c for c in self._reader.connections if c.topic == topic or c.topic.endswith(f"/{topic}")]
-        if len(names := sorted({c.topic for c in found})) > 1:
+        names = sorted({c.topic for c in found}, key=len)
+        inner = [name for name in names[1:] if name.startswith(names[0].removesuffix(topic))]
+        if len(names) - len(inner) > 1:
             raise BagError(f"{self.path} holds {topic} of several namespaces ({', '.join(names)}): choose --namespace")
-        return found
+        return [c for c in found if c.topic not in inner]
 
-    def _messages(self, topic: str) -> Iterator[Any]:
-        connections = self._find(topic)
-        if not any(connection.msgcount for connection in connections):
-            raise BagError(self._lack(topic))
-        for connection, _, data in self._guarded(connections):
-            yield self._reader.deserialize(data, connection.msgtype)
+    def _messages(self, *topics: str) -> Iterator[tuple[str, Any]]:
+        """Relative topic and content of every message of topics, the first of which must have been recorded."""
+        if not self.has(topics[0]):
+            raise BagError(self._lack(topics[0]))
+        connections = {c.id: (c, topic) for topic in topics for c in self._find(topic)}
+        for connection, _, data in self._guarded([c for c, _ in connections.values()]):
+            yield connections[connection.id][1], self._reader.deserialize(data, connection.msgtype)
 
     def _guarded(self, connections: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
         try:

@@ -2,9 +2,10 @@
 
 import argparse
 import os
+import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE
 from mission_ros.process import StopSignal, die_with_parent
 from mission_ros.runtime import STEADY
-from mission_ros.topics import IMAGES, RECORDED
+from mission_ros.topics import IMAGES, MORE_RADAR, RECORDED
 
 QUEUE_DEPTH = 20
 """Messages of a topic that may wait in DDS; more than a second of any sensor."""
@@ -75,20 +76,26 @@ class Recorder(Node):
         lost: messages that DDS lost before they arrived here, by topic.
     """
 
-    def __init__(self, writer: BagWriter, namespace: str, topics: Iterable[str]) -> None:
+    def __init__(self, writer: BagWriter, namespace: str, topics: Collection[str]) -> None:
         super().__init__("recorder", namespace=namespace)
         self.writer = writer
         self.lost: dict[str, int] = {}
         self._wanted = {self.resolve_topic_name(topic) for topic in topics}
+        # a further radar's topics stand below the stack's namespace, under a name that nobody has told
+        own = re.escape(self.get_namespace().rstrip("/"))
+        further = "|".join(re.escape(topic) for topic in MORE_RADAR if topic in topics)
+        self._further = re.compile(f"{own}/[^/]+/({further})") if further else None
+        self._seen: set[str] = set()
         self.create_timer(0.1, self._subscribe, clock=STEADY)
         self._subscribe()
 
     def _subscribe(self) -> None:
         for topic, types in self.get_topic_names_and_types():
-            publishers = self.get_publishers_info_by_topic(topic) if topic in self._wanted else []
+            wanted = topic in self._wanted or (self._further is not None and self._further.fullmatch(topic))
+            publishers = self.get_publishers_info_by_topic(topic) if wanted and topic not in self._seen else []
             if not publishers:
                 continue
-            self._wanted.remove(topic)
+            self._seen.add(topic)
             try:
                 received_class = message_class(types[0])
                 self.writer.add_topic(topic, types[0], [_recorded_qos(publisher) for publisher in publishers])

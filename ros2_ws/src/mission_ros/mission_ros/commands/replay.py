@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rclpy
+import yaml
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from mission_msgs.msg import RadarFrame, RankedIdentitiesArray
@@ -34,7 +35,7 @@ from mission_ros.environment import node_environment
 from mission_ros.node_table import DEFAULT_NAMESPACE, node_table
 from mission_ros.process import StopSignal, child_environment
 from mission_ros.qos import RESULT, SENSOR_PUBLISHER
-from mission_ros.topics import INPUTS
+from mission_ros.topics import INPUTS, below
 
 READY_TIMEOUT = 60.0
 """Time the nodes have to get ready [s]; on a cold machine the network alone takes ten."""
@@ -64,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="of the nodes (default: %(default)s)")
     parser.add_argument("--gallery", type=Path, metavar="PATH", help="people to look for (default: those of the bag)")
     parser.add_argument("--model", default="", metavar="NAME", help="model by name or directory")
+    parser.add_argument(
+        "--params-file", type=Path, metavar="YAML", help="parameters that differ from config/mission.yaml"
+    )
     parser.add_argument("--json", action="store_true", help="print every ranking as one line of JSON")
     parser.add_argument("--loop", action="store_true", help="again and again, each time with nodes that know nothing")
 
@@ -95,7 +99,7 @@ def play_once(bag: BagReader, arguments: argparse.Namespace, stop: StopSignal, s
         print(f"no gallery here holds the people enrolled at {bag.path}: name one with --gallery", file=sys.stderr)
     with _player(bag, arguments) as player:
         player.require_alone(lambda: not stop.is_set())
-        with _nodes(arguments, gallery, stdout) as nodes:
+        with _nodes(bag, arguments, gallery, stdout) as nodes:
 
             def going() -> bool:
                 if stop.is_set():
@@ -116,7 +120,7 @@ class Player(Node):
     def __init__(self, bag: BagReader, namespace: str) -> None:
         super().__init__("player", namespace=namespace)
         self._bag = bag
-        self._topics = [topic for topic in INPUTS if bag.has(topic)]
+        self._topics = [topic for topic in (*INPUTS, *below(bag.more_radars(), ["radar/raw"])) if bag.has(topic)]
         if "radar/raw" not in self._topics:
             raise BagError(f"{bag.path} has no messages of radar/raw, from which everything else is derived")
         self._inputs = {
@@ -128,7 +132,8 @@ class Player(Node):
         self._last_frame_ns = 0
         self._last_ranking_ns = 0
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
-        self._expected = {self._full(spec.name) for spec in node_table("replay", "replay")}
+        table = node_table("replay", "replay", more_radars=dict.fromkeys(bag.more_radars(), ""))
+        self._expected = {self._full(spec.path) for spec in table}
         self._questions: dict[str, tuple[Client, Future | None]] = {}
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -262,17 +267,37 @@ def _player(bag: BagReader, arguments: argparse.Namespace) -> Iterator[Player]:
         rclpy.try_shutdown()
 
 
+def _with_sim_time(params_file: Path | None) -> dict[str, dict[str, dict[str, object]]]:
+    """The parameters of a file, and the time of the bag for every node.
+
+    Raises:
+        ConfigurationError: the file is absent, or no parameter file.
+    """
+    try:
+        parameters = yaml.safe_load(params_file.read_text()) if params_file else {}
+        parameters.setdefault("/**", {}).setdefault("ros__parameters", {})["use_sim_time"] = True
+    except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            f"--params-file {params_file} is no parameter file ({error}): expected nodes, below each ros__parameters, "
+            "as in config/mission.yaml"
+        ) from error
+    return dict(parameters)
+
+
 @contextmanager
-def _nodes(arguments: argparse.Namespace, gallery: Path | None, stdout: int) -> "Iterator[subprocess.Popen[bytes]]":
+def _nodes(
+    bag: BagReader, arguments: argparse.Namespace, gallery: Path | None, stdout: int
+) -> "Iterator[subprocess.Popen[bytes]]":
     """The perception nodes under `mission up`, which ends with this process."""
     with tempfile.TemporaryDirectory(prefix="mission-") as directory:
         parameters = Path(directory) / "replay.yaml"
-        parameters.write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n")
+        parameters.write_text(yaml.safe_dump(_with_sim_time(arguments.params_file)))
         command = [sys.executable, "-m", "mission_core.cli", "up", "--radar", "replay", "--camera", "replay"]
         command += ["--namespace", arguments.namespace, "--params-file", str(parameters)]
         command += ["--gallery", str(gallery)] if gallery else []
         command += ["--model", arguments.model] if arguments.model else []
         command += ["--json"] if arguments.json else []
+        command += ["--more-radars", ",".join(bag.more_radars())] if bag.more_radars() else []
         with subprocess.Popen(command, stdout=stdout, env=child_environment()) as nodes:
             try:
                 yield nodes
