@@ -18,7 +18,7 @@ from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import Reidentifier
 
-SECONDS = 40
+SECONDS = 46
 ENROLLED = ("P03", "P05", "P07", "P08")
 """Two of whom walk before the radar."""
 
