@@ -30,7 +30,8 @@ def write_radhar(path: Path) -> Path:
         ],
         np.float32,
     )
-    np.savez(path, t=np.array([5.0, 5.001, 5.033], np.float32), frame=np.array([4, 4, 5]), pts=rows, cols=COLUMNS)
+    times = np.array([5.0, 5.001, 5.033], np.float32)
+    np.savez(path, t=times, t0=np.array(1561681655.75), frame=np.array([4, 4, 5]), pts=rows, cols=COLUMNS)
     return path
 
 
@@ -38,6 +39,7 @@ def test_radhar_groups_points_by_frame(tmp_path):
     recording = load_radhar(write_radhar(tmp_path / "Test_walk_1.npz"))
     assert [points.shape for points in recording.frames] == [(2, 6), (1, 6)]
     np.testing.assert_allclose(recording.stamps, [0.0, 0.033], atol=1e-5)
+    assert recording.began == 1561681655.75
     np.testing.assert_allclose(recording.frames[0][0, :4], [1.0, 0.5, 0.2, 0.61], rtol=1e-6)
     assert np.isnan(recording.frames[0][:, [Column.SNR, Column.NOISE]]).all()  # its intensity is no SNR
     assert [values.tolist() for values in recording.intensities] == [[30.0, 20.0], [25.0]]
@@ -45,7 +47,8 @@ def test_radhar_groups_points_by_frame(tmp_path):
 
 def test_radhar_of_another_form_is_refused(tmp_path):
     path = tmp_path / "other.npz"
-    np.savez(path, t=np.zeros(1), frame=np.zeros(1, int), pts=np.zeros((1, 8)), cols=["y", "x", *COLUMNS[2:]])
+    columns = ["y", "x", *COLUMNS[2:]]
+    np.savez(path, t=np.zeros(1), t0=np.array(0.0), frame=np.zeros(1, int), pts=np.zeros((1, 8)), cols=columns)
     with pytest.raises(ConfigurationError, match="columns"):
         load_radhar(path)
     with pytest.raises(ConfigurationError, match="absent"):

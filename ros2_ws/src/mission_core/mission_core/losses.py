@@ -67,3 +67,29 @@ def pose_loss(predicted: Tensor, joints: Tensor, present: Tensor) -> Tensor:
     """
     error = (predicted - joints)[:, :, POSE_JOINTS].norm(dim=-1).mean(dim=-1)  # (B, T)
     return (error * present).sum() / present.sum().clamp(min=1)
+
+
+def multitask_loss(
+    activity: Tensor, identity: Tensor, weights: Tensor | None, weighting: str | float = "learned"
+) -> Tensor:
+    """Weighted sum of the losses of MRA-Net's two tasks.
+
+    Source: Remote Sensing 2019, 11, 2584, equations 5 and 6. Equation 5 is printed with 2 + max(w) for the activity,
+    which contradicts equation 6 and the text: the ratio of activity to identity is said to lie between 2/3 and 1. So
+    the activity gets 2 + min(w) and the identity 2 + max(w); "as_printed" has it the other way round.
+
+    Args:
+        activity: (B,) cross-entropy of each sample [nat].
+        identity: (B,) the same.
+        weights: (B, 2) logits of w, which sum to 1 after a softmax (fine-grained loss weight learning); None where the
+            ratio is given.
+        weighting: "learned", "as_printed", or the ratio of the activity's weight to the identity's; they sum to 5, as
+            those that are learned do.
+    """
+    if isinstance(weighting, str):
+        assert weights is not None, "weights that are learned need their logits"
+        shares = functional.softmax(weights, dim=-1)
+        less, more = 2.0 + shares.amin(dim=-1), 2.0 + shares.amax(dim=-1)
+        of_activity, of_identity = (less, more) if weighting == "learned" else (more, less)
+        return (of_activity * activity + of_identity * identity).mean()
+    return (5.0 * weighting / (1.0 + weighting) * activity + 5.0 / (1.0 + weighting) * identity).mean()

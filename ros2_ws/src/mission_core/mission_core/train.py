@@ -41,7 +41,7 @@ class Schedule:
         seed: of initialisation and sampling.
         steps: batches; of each process, where there are several.
         learning_rate: peak of a one-cycle schedule.
-        weight_decay: of AdamW.
+        weight_decay: of the optimiser, see `Task.optimizer`.
         validate_every: steps between validations; the best checkpoint by validation is kept.
         patience: validations in a row without a new best after which training stops early; 0 = never. The learning
             rate follows `steps` all the same, so that a run which stops early ends at a high one.
@@ -82,6 +82,10 @@ class Task(nn.Module):
     def calibrate(self) -> None:
         """Fits what is fitted on validation people once the network has learnt."""
 
+    def optimizer(self, learnt: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
+        """What makes the steps."""
+        return torch.optim.AdamW(learnt, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+
 
 class Trainer:
     """One training run in a directory: checkpoints, history, and the result.
@@ -100,7 +104,7 @@ class Trainer:
         self.provenance = provenance(device())  # at once: the repository may change while this runs
         self.task = task.to(device())
         self.learnt = [parameter for parameter in task.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.learnt, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+        self.optimizer = self.task.optimizer(self.learnt, schedule)
         self.autocast, self.scaler = precision(device(), mixed=schedule.mixed_precision)
         self.step = 0
         self.best = -math.inf

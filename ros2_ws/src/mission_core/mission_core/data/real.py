@@ -19,6 +19,7 @@ Where a recording has no SNR or no noise the column is NaN; `intensities` keeps 
 """
 
 import gzip
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class Recording:
         intensities: F arrays (N,) float32 as recorded, unit unknown; empty where the recording has an SNR.
         tracks: F arrays (K, 5) of the recording's own tracker: id, x, y [m], their velocities [m/s], REP-103.
         joints: (F, 25, 3) float32 joints of a Kinect v2 in its order [m], REP-103, the radar's frame; None without.
+        began: when the first frame came [s] since 1970; NaN where not recorded.
     """
 
     name: str
@@ -56,10 +58,11 @@ class Recording:
     intensities: tuple[Float32Array, ...] = ()
     tracks: tuple[Float64Array, ...] = ()
     joints: Float32Array | None = None
+    began: float = math.nan
 
 
 def load_radhar(path: Path) -> Recording:
-    """One recording of RadHAR from its .npz form: `t` (N,) [s], `frame` (N,), `pts` (N, 8).
+    """One recording of RadHAR from its .npz form: `t` (N,) [s], `t0` [s], `frame` (N,), `pts` (N, 8).
 
     Raises:
         ConfigurationError: the file cannot be read or has another form.
@@ -67,9 +70,9 @@ def load_radhar(path: Path) -> Recording:
     try:
         with np.load(path) as arrays:
             rows, number, seconds = arrays["pts"], arrays["frame"], arrays["t"].astype(np.float64)
-            columns = list(arrays["cols"])
+            columns, began = list(arrays["cols"]), float(arrays["t0"])
     except (OSError, KeyError, ValueError) as error:
-        raise ConfigurationError(f"RadHAR file {path}: expected arrays pts, frame, t and cols ({error})") from error
+        raise ConfigurationError(f"RadHAR file {path}: expected arrays pts, frame, t, t0 and cols ({error})") from error
     if columns[:5] != ["x", "y", "z", "range", "velocity"] or rows.shape[1:] != (8,):
         raise ConfigurationError(f"RadHAR file {path} has columns {columns}, expected x y z range velocity and three")
     first = np.flatnonzero(np.diff(number, prepend=-1))  # of each frame
@@ -79,6 +82,7 @@ def load_radhar(path: Path) -> Recording:
         seconds[first] - seconds[0],
         tuple(np.split(points, first[1:])),
         tuple(np.split(rows[:, 7].astype(np.float32), first[1:])),
+        began=began,
     )
 
 

@@ -19,6 +19,8 @@ from mission_core.models.baselines.training import DualObjective, DualTraining
 from mission_core.models.gait.network import GaitNetwork
 from mission_core.models.gait.training import GaitObjective, GaitTraining
 from mission_core.models.learning import MatchingTask, MatchingTraining, Objective, People
+from mission_core.models.mra_net import training as recognition
+from mission_core.models.mra_net.configuration import RecognitionTraining
 from mission_core.models.pictures import training as pictures
 from mission_core.models.pictures.network import PictureNetwork
 from mission_core.models.pictures.training import PictureTraining
@@ -26,7 +28,7 @@ from mission_core.models.reid.network import MissionNetwork
 from mission_core.models.reid.training import MissionObjective, MissionTraining
 from mission_core.train import Task, Trainer, claim, from_mapping
 
-Training: TypeAlias = PictureTraining | MatchingTraining
+Training: TypeAlias = PictureTraining | RecognitionTraining | MatchingTraining
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def load_config(path: Path) -> Training:
     method = values.get("method", "")
     known: dict[str, type[Training]] = {
         "pictures": PictureTraining,
+        "recognition": RecognitionTraining,
         **{name: each.training for name, each in METHODS.items()},
     }
     if method not in known:
@@ -85,6 +88,8 @@ def train(config: Training, directory: Path, workers: int = 1) -> Path:
     """
     if isinstance(config, PictureTraining):
         return pictures.train(config, directory, workers)
+    if isinstance(config, RecognitionTraining):
+        return recognition.train(config, directory, workers)
     claim(config, directory)
     below = directory.parent / config.pictures.name
     claim(config.pictures, below)

@@ -1,0 +1,1 @@
+"""MRA-Net: activity and identity from Doppler over time, and the networks it is compared with."""

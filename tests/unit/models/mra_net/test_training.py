@@ -1,0 +1,160 @@
+"""Learning activity and identity: parts without leaks, losses, a toy problem learnt and taken up again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mission_core.data.doppler_windows import LabelledMaps, MapShape
+from mission_core.errors import ConfigurationError
+from mission_core.losses import multitask_loss
+from mission_core.models.mra_net.configuration import MraNetConfig, RecognitionTraining
+from mission_core.models.mra_net.training import (
+    RecognitionTask,
+    load_recognizer,
+    parts_of,
+    recognition,
+    recognizer,
+)
+from mission_core.train import Trainer
+
+CONFIG = RecognitionTraining(
+    name="toy",
+    maps=MapShape(rows=16, columns=16),
+    network=MraNetConfig(widths=(4, 4), depth=1),
+    batch=32,
+    steps=60,
+    validate_every=20,
+    learning_rate=1e-2,
+    weight_decay=0.0,
+    folds=4,
+)
+
+
+def toy(takes: int = 120) -> LabelledMaps:
+    """Activities are rows, people are columns, and every take has three windows."""
+    rng = np.random.default_rng(0)
+    activity, person = np.arange(takes) % 2, np.arange(takes) // 2 % 3
+    maps = np.full((takes, 16, 16), -50.0, np.float32)
+    for number in range(takes):
+        maps[number, 3 + 8 * activity[number]] = -10.0
+        maps[number, :, 2 + 5 * person[number]] = -20.0
+    maps = np.repeat(maps, 3, axis=0) + rng.normal(0.0, 3.0, (3 * takes, 16, 16)).astype(np.float32)
+    names = np.repeat([f"take{number}" for number in range(takes)], 3)
+    held_out = np.repeat(rng.random(takes) < 0.25, 3)
+    return LabelledMaps(
+        maps, np.repeat(activity, 3), np.repeat(person, 3), names, held_out, ("box", "walk"), ("S1", "S2", "S3")
+    )
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("toy")
+    torch.manual_seed(0)
+    Trainer(RecognitionTask(CONFIG, parts_of(CONFIG, toy())), CONFIG, directory).run()
+    return directory
+
+
+def test_parts_share_no_take():
+    parts = parts_of(CONFIG, toy())
+    takes = [set(part.take) for part in (parts.train, parts.validation, parts.test)]
+    assert not takes[0] & takes[1]
+    assert not takes[0] & takes[2]
+    assert not takes[1] & takes[2]
+    assert sum(map(len, (parts.train, parts.validation, parts.test))) == 360
+
+
+def test_every_window_is_tested_once():
+    tested = [window for fold in range(4) for window in parts_of(replace(CONFIG, fold=fold), toy()).test.maps]
+    assert len(tested) == len(np.unique(tested, axis=0)) == 360
+
+
+def test_folds_by_window_leak_as_they_are_meant_to():
+    parts = parts_of(replace(CONFIG, split="window"), toy())
+    assert set(parts.train.take) & set(parts.test.take)
+
+
+def test_authors_split_is_theirs():
+    config = replace(CONFIG, data="radhar", tasks="activity", split="authors")
+    maps = toy()
+    assert set(parts_of(config, maps).test.take) == set(maps.take[maps.held_out])
+
+
+def test_a_toy_problem_is_learnt(learnt):
+    found = recognition(load_recognizer(CONFIG, toy(), learnt), parts_of(CONFIG, toy()).test)
+    assert found["activity"].f1 > 0.95
+    assert found["identity"].f1 > 0.95
+
+
+def test_shuffled_labels_are_not_learnt(tmp_path):
+    """The control: where labels tell nothing of the maps, unseen takes are told by chance."""
+    maps = toy()
+    order = np.repeat(np.random.default_rng(5).permutation(120), 3)
+    shuffled = replace(maps, activity=(order // 60).astype(np.int64), person=(order % 3).astype(np.int64))
+    torch.manual_seed(0)
+    Trainer(RecognitionTask(CONFIG, parts_of(CONFIG, shuffled)), CONFIG, tmp_path).run()
+    found = recognition(load_recognizer(CONFIG, maps, tmp_path), parts_of(CONFIG, shuffled).test)
+    assert found["activity"].f1 < 0.75
+    assert found["identity"].f1 < 0.6
+
+
+def test_an_autoencoder_first_learns_without_labels():
+    config = replace(CONFIG, trunk="autoencoder", maps=MapShape(rows=16, columns=16), steps=10)
+    task = RecognitionTask(config, parts_of(config, toy()))
+    told = [set(task.loss(np.random.default_rng(step))[1]) for step in range(5)]
+    assert told == [{"reconstruction"}] * 3 + [{"activity_nat", "identity_nat"}] * 2
+
+
+def test_heads_follow_the_tasks():
+    maps = toy()
+    heads = {
+        name: set(recognizer(replace(CONFIG, **settings), maps).heads)
+        for name, settings in {
+            "learned": {},
+            "fixed": {"weighting": 0.75},
+            "activity": {"tasks": "activity"},
+            "identity": {"tasks": "identity"},
+        }.items()
+    }
+    assert heads == {
+        "learned": {"activity", "identity", "loss_weights"},
+        "fixed": {"activity", "identity"},
+        "activity": {"activity"},
+        "identity": {"identity"},
+    }
+
+
+def test_the_weights_of_the_losses_are_equation_5_as_it_is_meant():
+    activity, identity = torch.tensor([1.0, 2.0]), torch.tensor([4.0, 8.0])
+    weights = torch.log(torch.tensor([[0.3, 0.7], [0.9, 0.1]]))
+    meant = (2.3 * 1.0 + 2.7 * 4.0 + 2.1 * 2.0 + 2.9 * 8.0) / 2
+    printed = (2.7 * 1.0 + 2.3 * 4.0 + 2.9 * 2.0 + 2.1 * 8.0) / 2
+    assert multitask_loss(activity, identity, weights).item() == pytest.approx(meant)
+    assert multitask_loss(activity, identity, weights, "as_printed").item() == pytest.approx(printed)
+
+
+@pytest.mark.parametrize("ratio", [2 / 3, 3 / 4, 1.0])
+def test_a_fixed_ratio_is_that_of_both_weights(ratio):
+    one, none = torch.ones(4), torch.zeros(4)
+    of_activity = multitask_loss(one, none, None, ratio).item()
+    of_identity = multitask_loss(none, one, None, ratio).item()
+    assert of_activity / of_identity == pytest.approx(ratio)
+    assert of_activity + of_identity == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"trunk": "resnet"}, "'resnet'"),
+        ({"tasks": "none"}, "'none'"),
+        ({"weighting": "wild"}, "'wild'"),
+        ({"weighting": 0.0}, "a ratio above 0"),
+        ({"fold": 4}, "fold=4 of 4"),
+        ({"data": "radhar"}, "nobody's identity"),
+        ({"split": "authors"}, "no authors' split"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, said):
+    with pytest.raises(ConfigurationError, match=said):
+        replace(CONFIG, **settings)
