@@ -49,12 +49,21 @@ class Parts:
     test: LabelledMaps
 
 
-def load_maps(config: RecognitionTraining, workers: int = 1) -> LabelledMaps:
-    """The windows of the data that a training is of; simulates what is missing."""
+def load_maps(config: RecognitionTraining, workers: int = 1, **disturbed: float) -> LabelledMaps:
+    """The windows of the data that a training is of; simulates what is missing.
+
+    Args:
+        config: of the training.
+        workers: processes that simulate.
+        disturbed: how the data are made worse, see `activity6_windows` and `radhar_windows`.
+
+    Raises:
+        ConfigurationError: recordings are asked for that are not there.
+    """
     if config.data == "radhar":
-        return radhar_windows(Path(os.environ["MISSION_DATA"]), config.maps)
+        return radhar_windows(Path(os.environ.get("MISSION_DATA", ".")), config.maps, **disturbed)
     takes = build(*activity6(settings(10.0)), default_root(), workers=workers)
-    return activity6_windows(takes, config.maps)
+    return activity6_windows(takes, config.maps, **disturbed)
 
 
 def parts_of(config: RecognitionTraining, maps: LabelledMaps) -> Parts:
