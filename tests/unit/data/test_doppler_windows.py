@@ -9,13 +9,14 @@ import pytest
 from sample_takes import make_radar_take
 
 from mission_core.data.doppler_windows import (
+    NOBODY,
     RADHAR_ACTIVITIES,
     MapShape,
-    activity6_windows,
     folds,
     noisy,
     radhar_windows,
     resized,
+    take_windows,
 )
 from mission_core.data.takes import RadarTake, TakeInfo, TakeList
 from mission_core.errors import ConfigurationError
@@ -37,7 +38,7 @@ TAKES = TakeList(
 
 
 def test_a_take_gives_as_many_windows_as_it_is_long():
-    windows = activity6_windows(TAKES, IQ)
+    windows = take_windows(TAKES, IQ)
     assert windows.maps.shape == (3 + 2 + 1 + 3, 20, 30)
     assert windows.take.tolist() == ["a"] * 3 + ["b"] * 2 + ["c"] + ["d"] * 3
     assert [windows.activities[i] for i in windows.activity] == ["walk"] * 5 + ["box"] * 4
@@ -46,19 +47,33 @@ def test_a_take_gives_as_many_windows_as_it_is_long():
 
 
 def test_doppler_time_maps_are_cut_at_the_same_moments():
-    windows = activity6_windows(TAKES, POINTS)
+    windows = take_windows(TAKES, POINTS)
     assert windows.maps.shape == (9, 32, 10)
     np.testing.assert_array_equal(windows.maps[0], take("a", "S1", "walk").doppler[:, :10])
     np.testing.assert_array_equal(windows.maps[1], take("a", "S1", "walk").doppler[:, 2:12])
 
 
+def test_what_is_shorter_than_a_window_begins_with_nothing():
+    (window,) = take_windows(TakeList([take("a", "S1", "walk")]), replace(POINTS, seconds=2.0, columns=20)).maps
+    assert not window[:, :5].any()
+    np.testing.assert_array_equal(window[:, 5:], take("a", "S1", "walk").doppler)
+
+
+def test_strangers_are_nobody_and_stay_together():
+    strangers = TakeList([*(take(name, "N1", "walk") for name in "ef"), take("a", "S1", "walk")])
+    windows = take_windows(strangers, POINTS, known={"S1"})
+    assert windows.people == ("S1", NOBODY)
+    assert windows.person.tolist() == [1] * 6 + [0] * 3
+    assert windows.take.tolist() == ["N1"] * 6 + ["a"] * 3
+
+
 def test_another_kind_of_maps_is_refused():
     with pytest.raises(ConfigurationError, match="a map of points, expected one of heatmap"):
-        activity6_windows(TAKES, replace(POINTS, kind="heatmap"))
+        take_windows(TAKES, replace(POINTS, kind="heatmap"))
     with pytest.raises(ConfigurationError, match="no slow-time signal"):
-        activity6_windows(TakeList([replace(take("a", "S1", "walk"), iq=None)]), IQ)
+        take_windows(TakeList([replace(take("a", "S1", "walk"), iq=None)]), IQ)
     with pytest.raises(ConfigurationError, match="maps of points have none"):
-        activity6_windows(TAKES, POINTS, snr_db=10.0)
+        take_windows(TAKES, POINTS, snr_db=10.0)
 
 
 @pytest.mark.parametrize("snr_db", [0.0, 15.0])
@@ -70,9 +85,9 @@ def test_noise_is_as_loud_as_asked_for(snr_db):
 
 
 def test_noise_fills_what_was_empty_and_is_the_same_each_time():
-    clear, loud = activity6_windows(TAKES, IQ), activity6_windows(TAKES, IQ, snr_db=0.0)
+    clear, loud = take_windows(TAKES, IQ), take_windows(TAKES, IQ, snr_db=0.0)
     assert np.median(loud.maps) > np.median(clear.maps) + 20.0
-    np.testing.assert_array_equal(loud.maps, activity6_windows(TAKES, IQ, snr_db=0.0).maps)
+    np.testing.assert_array_equal(loud.maps, take_windows(TAKES, IQ, snr_db=0.0).maps)
 
 
 def test_resizing_keeps_the_mean():
@@ -108,7 +123,12 @@ def test_too_few_takes_for_the_folds_are_named():
 
 @pytest.mark.parametrize(
     ("shape", "said"),
-    [({"kind": "wave"}, "'wave'"), ({"rows": 4}, "4 x 150"), ({"range_db": (0.0, -50.0)}, "the lower one first")],
+    [
+        ({"seconds": 0.0}, "0 s"),
+        ({"kind": "wave"}, "'wave'"),
+        ({"rows": 4}, "4 x 150"),
+        ({"range_db": (0.0, -50.0)}, "the lower one first"),
+    ],
 )
 def test_impossible_shapes_are_refused(shape, said):
     with pytest.raises(ConfigurationError, match=said):
@@ -118,7 +138,7 @@ def test_impossible_shapes_are_refused(shape, said):
 # --- RadHAR ----------------------------------------------------------------------------------------------------------
 
 COLUMNS = ["x", "y", "z", "range", "velocity", "doppler_bin", "bearing", "intensity"]
-RADHAR = MapShape(kind="points", rows=16, columns=60, range_db=(0.0, 16.0))
+RADHAR = MapShape(kind="points", rows=16, columns=60, seconds=2.0, hop=1 / 3, range_db=(0.0, 16.0))
 
 
 def write_recording(path: Path, began: float, bins: int) -> None:

@@ -11,11 +11,14 @@ from mission_core.errors import ConfigurationError
 from mission_core.losses import multitask_loss
 from mission_core.models.mra_net.configuration import MraNetConfig, RecognitionTraining
 from mission_core.models.mra_net.training import (
+    NONE,
     RecognitionTask,
     load_recognizer,
+    made_up,
     parts_of,
     recognition,
     recognizer,
+    told_of,
 )
 from mission_core.train import Trainer
 
@@ -104,6 +107,42 @@ def test_an_autoencoder_first_learns_without_labels():
     task = RecognitionTask(config, parts_of(config, toy()))
     told = [set(task.loss(np.random.default_rng(step))[1]) for step in range(5)]
     assert told == [{"reconstruction"}] * 3 + [{"activity_nat", "identity_nat"}] * 2
+
+
+def test_what_is_made_up_is_none_of_the_activities(tmp_path):
+    config = replace(CONFIG, made_up=0.25, steps=100, validate_every=50)
+    maps = toy()
+    torch.manual_seed(0)
+    Trainer(RecognitionTask(config, parts_of(config, maps)), config, tmp_path).run()
+    network, test = load_recognizer(config, maps, tmp_path), parts_of(config, maps).test
+    found = recognition(network, test)["activity"]
+    assert found.names == ("box", "walk", NONE)
+    assert found.f1 > 0.9
+    rng = np.random.default_rng(3)
+    disordered = torch.stack([made_up(each, rng) for each in torch.from_numpy(test.maps)])
+    none = told_of(network, disordered.numpy())["activity"][:, 2]
+    assert none.mean() > 2.0 * found.told[:, 2].mean()  # some of these toys are as good in disorder
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_made_up_maps_hold_what_was_there(seed):
+    values = torch.from_numpy(toy(2).maps[0])
+    changed = made_up(values, np.random.default_rng(seed))
+    assert not torch.equal(changed, values)
+    torch.testing.assert_close(changed.flatten().sort().values, values.flatten().sort().values)
+
+
+def test_young_tracks_have_seen_nothing_before(monkeypatch):
+    config = replace(CONFIG, young=1.0, tasks="activity")
+    task = RecognitionTask(config, parts_of(config, toy()))
+    shown = []
+    logits = torch.zeros(32, 2, requires_grad=True)
+    monkeypatch.setattr(task.network, "forward", lambda maps: shown.append(maps) or {"activity": logits})
+    task.loss(np.random.default_rng(0))
+    empty = (shown[0] == -50.0).all(dim=1)
+    assert empty.any()
+    assert not empty[:, -6:].any()
+    assert (empty.int().diff(dim=1) <= 0).all()  # once something is there it stays
 
 
 def test_heads_follow_the_tasks():

@@ -10,7 +10,7 @@ from mission_core.errors import ConfigurationError
 if TYPE_CHECKING:
     from mission_core.data.sets import Plan, Settings
 
-DATASETS = ("walkers58", "laps58", "mocap35", "activity6", "population", "laps", "crowd")
+DATASETS = ("walkers58", "laps58", "mocap35", "activity6", "activities", "population", "laps", "crowd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (%(default)s)")
     parser.add_argument(
-        "--people", type=int, default=1000, metavar="N", help="in a population, its laps or a crowd (%(default)s)"
+        "--people",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="in a population, its laps or a crowd, strangers in activities (%(default)s)",
     )
     parser.add_argument(
         "--whole-frames", action="store_true", help="keep whole pictures beside the crops (12 MB a walk)"
@@ -62,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace, settings: "Settings") -> "Plan":
-    from mission_core.data import sets
+    from mission_core.data import activities, sets
 
     directory = arguments.motion
     if directory is not None and not directory.is_dir():
@@ -77,5 +81,7 @@ def _plan(arguments: argparse.Namespace, settings: "Settings") -> "Plan":
     of_people = {"population": sets.population, "laps": sets.laps, "crowd": sets.crowd}
     if arguments.dataset in of_people:
         return of_people[arguments.dataset](settings, arguments.people)
+    if arguments.dataset == "activities":
+        return activities.activities(settings, arguments.people)
     of_themselves = {"walkers58": sets.walkers58, "laps58": sets.laps58, "activity6": sets.activity6}
     return of_themselves[arguments.dataset](settings)

@@ -4,7 +4,7 @@ Three kinds of maps, never mixed: `iq`, spectrograms of a slow-time signal; `hea
 what a radar sends over its UART, one column a frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mission_core.data.real import Recording, load_radhar, radhar_files
-from mission_core.data.sets import HOP, WINDOW
 from mission_core.data.takes import RadarTake, TakeSet, radar_take
 from mission_core.errors import ConfigurationError
 from mission_core.radar.spectrogram import SpectrogramSettings, spectrogram
@@ -33,6 +32,8 @@ class MapShape:
         kind: of the maps.
         rows: velocities.
         columns: moments.
+        seconds: that a map is of [s].
+        hop: from one window to the next to learn from [s].
         range_db: least value that counts, and the one beyond which all are alike [dB]; of a spectrogram below its
             strongest echo, of a Doppler-time map above noise.
         spectrogram: how it is made, of the kind `iq`.
@@ -41,6 +42,8 @@ class MapShape:
     kind: MapKind = "iq"
     rows: int = 100
     columns: int = 150
+    seconds: float = 1.0
+    hop: float = 0.25
     range_db: tuple[float, float] = (-50.0, 0.0)
     spectrogram: SpectrogramSettings = field(default_factory=SpectrogramSettings)
 
@@ -49,6 +52,8 @@ class MapShape:
             raise ConfigurationError(f"maps are of kind {self.kind!r}, expected one of {', '.join(KINDS)}")
         if min(self.rows, self.columns) < 8:
             raise ConfigurationError(f"maps are {self.rows} x {self.columns}, expected 8 x 8 or more")
+        if not (self.seconds > 0 and self.hop > 0):
+            raise ConfigurationError(f"windows of {self.seconds:g} s, {self.hop:g} s apart: expected more than 0 s")
         if len(self.range_db) != 2 or not self.range_db[0] < self.range_db[1]:
             raise ConfigurationError(f"range_db is {self.range_db}, expected two values, the lower one first")
 
@@ -66,7 +71,7 @@ class LabelledMaps:
         maps: (N, H, W) float32 [dB].
         activity: (N,) index into `activities`.
         person: (N,) index into `people`, UNKNOWN where nobody told.
-        take: (N,) of which take, recording or session each is a window: neighbours know each other.
+        take: (N,) of what each is a part, a take or a sitting, or a stranger: its windows know each other.
         held_out: (N,) whether the authors of the recordings test with it.
         activities, people: names.
     """
@@ -124,15 +129,21 @@ def folds(
     return [fold_of == fold for fold in range(count)]
 
 
-# --- activity6 -------------------------------------------------------------------------------------------------------
+# --- takes -----------------------------------------------------------------------------------------------------------
+
+NOBODY = "nobody"
+"""Who is none of the people that a network knows."""
 
 
-def activity6_windows(takes: TakeSet, shape: MapShape, *, snr_db: float = np.inf) -> LabelledMaps:
-    """Windows of WINDOW, HOP apart, of the takes of the data set `activity6`.
+def take_windows(
+    takes: TakeSet, shape: MapShape, *, known: Collection[str] | None = None, snr_db: float = np.inf
+) -> LabelledMaps:
+    """Windows of the radar's takes of a data set.
 
     Args:
         takes: of the data set.
         shape: what to make of them.
+        known: who is to be told apart, everybody else is NOBODY; None for everybody.
         snr_db: of white Gaussian noise that is added to a slow-time signal: its mean power over the take to that of
             the noise [dB].
 
@@ -142,27 +153,23 @@ def activity6_windows(takes: TakeSet, shape: MapShape, *, snr_db: float = np.inf
     if np.isfinite(snr_db) and shape.kind != "iq":
         raise ConfigurationError(f"noise is added to slow-time signals; maps of {shape.kind} have none")
     infos = takes.infos
-    activities, people = sorted({info.activity for info in infos}), sorted({info.person_id for info in infos})
-    maps, labels = [], []
-    for number, info in enumerate(infos):
+    named = [info.person_id if known is None or info.person_id in known else NOBODY for info in infos]
+    activities = sorted({info.activity for info in infos})
+    people = sorted(set(named) - {NOBODY}) + [NOBODY] * (NOBODY in named)
+    maps, labels, groups = [], [], []
+    for number, (info, name) in enumerate(zip(infos, named, strict=True)):
         take = radar_take(takes, info.take_id)
         rng = np.random.default_rng((STREAM, number))
-        for window in _take_windows(take, shape, snr_db, rng):
+        for window in _windows(take, shape, snr_db, rng):
             maps.append(window)
-            labels.append((activities.index(info.activity), people.index(info.person_id), info.take_id))
-    activity, person, names = zip(*labels, strict=True)
-    return LabelledMaps(
-        np.stack(maps),
-        np.array(activity),
-        np.array(person),
-        np.array(names),
-        np.zeros(len(maps), np.bool_),
-        tuple(activities),
-        tuple(people),
-    )
+            labels.append((activities.index(info.activity), people.index(name)))
+            groups.append(info.person_id if name == NOBODY else info.take_id)
+    activity, person = np.array(labels).T
+    held_out = np.zeros(len(maps), np.bool_)
+    return LabelledMaps(np.stack(maps), activity, person, np.array(groups), held_out, tuple(activities), tuple(people))
 
 
-def _take_windows(take: RadarTake, shape: MapShape, snr_db: float, rng: np.random.Generator) -> Iterator[Float32Array]:
+def _windows(take: RadarTake, shape: MapShape, snr_db: float, rng: np.random.Generator) -> Iterator[Float32Array]:
     if shape.kind == "iq":
         if take.iq is None:
             raise ConfigurationError(f"take {take.info.take_id} has no slow-time signal: choose another kind of maps")
@@ -170,7 +177,7 @@ def _take_windows(take: RadarTake, shape: MapShape, snr_db: float, rng: np.rando
             raise ConfigurationError(
                 f"take {take.info.take_id} has {take.prf:g} pulses per second, expected {shape.spectrogram.prf:g}"
             )
-        for piece in _pieces(noisy(take.iq, snr_db, rng), take.prf, WINDOW, HOP):
+        for piece in _pieces(noisy(take.iq, snr_db, rng), take.prf, shape):
             yield resized(spectrogram(piece, shape.spectrogram), shape.size)
         return
     if take.doppler_kind != shape.kind:
@@ -179,7 +186,7 @@ def _take_windows(take: RadarTake, shape: MapShape, snr_db: float, rng: np.rando
             "one kind; make the data set with a profile that gives it"
         )
     rate = 1e9 / float(np.median(np.diff(take.stamps_ns)))
-    for columns in _pieces(take.doppler.T, rate, WINDOW, HOP):
+    for columns in _pieces(take.doppler.T, rate, shape):
         yield resized(columns.T, shape.size)
 
 
@@ -207,21 +214,20 @@ def resized(values: Float32Array, size: tuple[int, int]) -> Float32Array:
     return np.asarray(cv2.resize(values, size[::-1], interpolation=interpolation), np.float32)
 
 
-def _pieces(values: NDArray[Any], rate: float, seconds: float, hop: float) -> Iterator[NDArray[Any]]:
-    """Pieces of `seconds`, `hop` apart, of (S, ...) samples at a rate [Hz]; one at least, of what there is."""
-    length = round(seconds * rate)
-    count = max(round((len(values) / rate - seconds) / hop) + 1, 1)
+def _pieces(values: NDArray[Any], rate: float, shape: MapShape) -> Iterator[NDArray[Any]]:
+    """Windows of (S, ...) samples at a rate [Hz]; one at least, what lacks at its beginning is zero."""
+    length = round(shape.seconds * rate)
+    if len(values) < length:
+        values = np.concatenate([np.zeros((length - len(values), *values.shape[1:]), values.dtype), values])
+    count = max(round((len(values) / rate - shape.seconds) / shape.hop) + 1, 1)
     for number in range(count):
-        start = min(round(number * hop * rate), max(len(values) - length, 0))
+        start = min(round(number * shape.hop * rate), len(values) - length)
         yield values[start : start + length]
 
 
 # --- RadHAR ----------------------------------------------------------------------------------------------------------
 
 RADHAR_RATE = 30.0  # frames [Hz]
-RADHAR_WINDOW = 60
-"""Frames of a window, RADHAR_HOP apart, as the authors cut them."""
-RADHAR_HOP = 10
 RADHAR_STEP = 0.61466867  # of Doppler [m/s]
 RADHAR_BINS = 16
 RADHAR_PAUSE = 300.0
@@ -255,8 +261,8 @@ def radhar_windows(directory: Path, shape: MapShape, *, keep: float = 1.0, drop:
     held_out: list[bool] = []
     for number, (name, recording) in enumerate(recordings):
         columns = _radhar_columns(recording, keep, drop, np.random.default_rng((STREAM, number)))
-        for start in range(0, len(columns) - RADHAR_WINDOW + 1, RADHAR_HOP):
-            maps.append(resized(columns[start : start + RADHAR_WINDOW].T, shape.size))
+        for piece in _pieces(columns, RADHAR_RATE, shape):
+            maps.append(resized(piece.T, shape.size))
             activity.append(RADHAR_ACTIVITIES.index(name))
             take.append(sittings[recording.name])
             held_out.append(recording.name.startswith("Test"))

@@ -48,7 +48,8 @@ class RecognitionTraining(Schedule):
     Attributes:
         name: of the model that comes out.
         method: "recognition".
-        data: "activity6", or "radhar" (activities alone, real recordings).
+        data: "activity6"; "activities", with strangers among them; or "radhar" (activities alone, real recordings).
+        strangers: of "activities".
         maps: what is read.
         trunk: "mra_net", or that of a network to compare with, see `peers`.
         network: shape of MRA-Net; the others have one shape each.
@@ -56,6 +57,8 @@ class RecognitionTraining(Schedule):
         weighting: of the losses of both tasks: learned (FLWL), learned as equation 5 is printed, or the ratio of the
             activity's to the identity's, 2/3 to 1 in the paper.
         batch: maps per step.
+        made_up: share of further maps in a batch that show no activity at all; with them NONE is one of the activities.
+        young: share of the maps that are shown as of a track that has just begun.
         folds: of cross validation.
         fold: which of them is tested on.
         split: "take" keeps the windows of a take on one side; "window" does not, which leaks, and is there to tell how
@@ -64,13 +67,16 @@ class RecognitionTraining(Schedule):
 
     name: str
     method: Literal["recognition"] = "recognition"
-    data: Literal["activity6", "radhar"] = "activity6"
+    data: Literal["activity6", "activities", "radhar"] = "activity6"
+    strangers: int = 120
     maps: MapShape = field(default_factory=MapShape)
     trunk: str = "mra_net"
     network: MraNetConfig = field(default_factory=MraNetConfig)
     tasks: Tasks = "both"
     weighting: Weighting = "learned"
     batch: int = 128
+    made_up: float = 0.0
+    young: float = 0.0
     folds: int = 5
     fold: int = 0
     split: Literal["take", "window", "authors"] = "take"
@@ -78,7 +84,7 @@ class RecognitionTraining(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, known in (
-            ("data", ("activity6", "radhar")),
+            ("data", ("activity6", "activities", "radhar")),
             ("trunk", TRUNKS),
             ("tasks", ("both", "activity", "identity")),
             ("split", ("take", "window", "authors")),
@@ -90,6 +96,8 @@ class RecognitionTraining(Schedule):
                 f"batch={self.batch}, fold={self.fold} of {self.folds}: expected batches of two or more, and a fold "
                 "below their number"
             )
+        if min(self.made_up, self.young) < 0 or self.young > 1:
+            raise ConfigurationError(f"made_up={self.made_up:g}, young={self.young:g}: expected shares")
         if isinstance(self.weighting, str) and self.weighting not in ("learned", "as_printed"):
             raise ConfigurationError(f"weighting is {self.weighting!r}, expected learned, as_printed or a ratio")
         if not isinstance(self.weighting, str) and not self.weighting > 0:

@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mission_core import distributed
-from mission_core.data.doppler_windows import LabelledMaps, activity6_windows, folds, radhar_windows
-from mission_core.data.sets import activity6
+from mission_core.data.activities import KNOWN, activities
+from mission_core.data.doppler_windows import LabelledMaps, folds, radhar_windows, take_windows
+from mission_core.data.sets import Settings, activity6
 from mission_core.data.shards import build, default_root
-from mission_core.data.walks import settings
 from mission_core.evaluation.recognition import Recognition
 from mission_core.losses import multitask_loss
 from mission_core.models.mra_net import peers
 from mission_core.models.mra_net.configuration import RecognitionTraining
 from mission_core.models.mra_net.network import ACTIVITY, IDENTITY, LOSS_WEIGHTS, Recognizer, mra_net_trunk
+from mission_core.paths import share_directory
 from mission_core.train import BEST, Schedule, Task, Trainer, claim, device, restore
 
 VALIDATION_FOLDS = 10
@@ -29,6 +30,10 @@ VALIDATION_FOLDS = 10
 PRETRAINING = 0.3
 """Share of the steps in which an autoencoder learns without labels."""
 CHUNK = 256
+PROFILES = {"iq": "walking_10fps.cfg", "points": "walking_10fps.cfg", "heatmap": "walking_heatmap_10fps.cfg"}
+"""That the radar of simulated data runs, by the kind of maps."""
+NONE = "none"
+"""What is done where it is none of the activities."""
 
 PEERS = {
     "kim_moon": peers.kim_moon,
@@ -49,21 +54,24 @@ class Parts:
     test: LabelledMaps
 
 
-def load_maps(config: RecognitionTraining, workers: int = 1, **disturbed: float) -> LabelledMaps:
+def load_maps(config: RecognitionTraining, workers: int = 1, **disturbed: Any) -> LabelledMaps:
     """The windows of the data that a training is of; simulates what is missing.
 
     Args:
         config: of the training.
         workers: processes that simulate.
-        disturbed: how the data are made worse, see `activity6_windows` and `radhar_windows`.
+        disturbed: how the data are made worse, see `take_windows` and `radhar_windows`.
 
     Raises:
         ConfigurationError: recordings are asked for that are not there.
     """
     if config.data == "radhar":
         return radhar_windows(Path(os.environ.get("MISSION_DATA", ".")), config.maps, **disturbed)
-    takes = build(*activity6(settings(10.0)), default_root(), workers=workers)
-    return activity6_windows(takes, config.maps, **disturbed)
+    radar = Settings(share_directory() / "config" / "radar" / PROFILES[config.maps.kind])
+    if config.data == "activities":
+        takes = build(*activities(radar, config.strangers), default_root(), workers=workers)
+        return take_windows(takes, config.maps, known=KNOWN, **disturbed)
+    return take_windows(build(*activity6(radar), default_root(), workers=workers), config.maps, **disturbed)
 
 
 def parts_of(config: RecognitionTraining, maps: LabelledMaps) -> Parts:
@@ -90,7 +98,7 @@ def recognizer(config: RecognitionTraining, maps: LabelledMaps) -> Recognizer:
     trunk = mra_net_trunk(config.network) if ours else PEERS[config.trunk](size)
     heads = {}
     if config.tasks != "identity":
-        heads[ACTIVITY] = len(maps.activities)
+        heads[ACTIVITY] = len(maps.activities) + (config.made_up > 0)
     if config.tasks != "activity":
         heads[IDENTITY] = len(maps.people)
     if config.tasks == "both" and isinstance(config.weighting, str):
@@ -117,7 +125,7 @@ class RecognitionTask(Task):
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, float]]:
         """See Task."""
         drawn = torch.from_numpy(rng.permutation(len(self._maps))[: self.config.batch])
-        maps = self._maps[drawn].to(device())
+        maps = _younger(self._maps[drawn], self.config, rng).to(device())
         self.drawn += 1
         trunk = self.network.trunk
         if isinstance(trunk, peers.Autoencoder) and self.drawn <= PRETRAINING * self.config.steps:
@@ -130,10 +138,24 @@ class RecognitionTask(Task):
             if name in logits
         }
         told = {f"{name}_nat": float(each.detach().mean()) for name, each in losses.items()}
+        loss = self._joined(losses, logits)
+        if self.config.made_up > 0:
+            none = self._none_of_these(maps, rng)
+            loss, told = loss + self.config.made_up * none, {**told, "none_nat": float(none.detach())}
+        return loss, told
+
+    def _joined(self, losses: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Tensor:
+        """One loss of those (B,) of each task."""
         if len(losses) == 1:
-            return next(iter(losses.values())).mean(), told
+            return next(iter(losses.values())).mean()
         weights = logits.get(LOSS_WEIGHTS)
-        return multitask_loss(losses[ACTIVITY], losses[IDENTITY], weights, self.config.weighting), told
+        return multitask_loss(losses[ACTIVITY], losses[IDENTITY], weights, self.config.weighting)
+
+    def _none_of_these(self, maps: Tensor, rng: np.random.Generator) -> Tensor:
+        """Cross-entropy of telling that made-up maps show no activity."""
+        count = max(round(self.config.made_up * len(maps)), 1)
+        logits = self.network(torch.stack([made_up(each, rng) for each in maps[:count]]))[ACTIVITY]
+        return functional.cross_entropy(logits, torch.full((count,), logits.shape[1] - 1, device=logits.device))
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task: the mean over the tasks of the macro F1."""
@@ -144,6 +166,28 @@ class RecognitionTask(Task):
     def optimizer(self, learnt: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
         """See Task: Adam with an L2 penalty, as in the paper."""
         return torch.optim.Adam(learnt, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+
+
+def made_up(values: Tensor, rng: np.random.Generator) -> Tensor:
+    """A map (H, W) that nobody makes out of one that somebody made: its moments or its velocities in disorder."""
+    rows, columns = values.shape
+    match rng.integers(3):
+        case 0:
+            return values[:, torch.from_numpy(rng.permutation(columns))]
+        case 1:
+            return values[torch.from_numpy(rng.permutation(rows))]
+        case _:
+            return values.roll(int(rng.integers(rows // 4, rows - rows // 4)), dims=0)
+
+
+def _younger(maps: Tensor, config: RecognitionTraining, rng: np.random.Generator) -> Tensor:
+    """Maps (B, H, W) of which some hold nothing at first."""
+    if config.young == 0:
+        return maps
+    columns = maps.shape[2]
+    empty = np.where(rng.random(len(maps)) < config.young, rng.integers(0, 2 * columns // 3, len(maps)), 0)
+    shown = torch.from_numpy(np.arange(columns) >= empty[:, None])
+    return torch.where(shown[:, None, :], maps, config.maps.range_db[0])
 
 
 @torch.inference_mode()
@@ -157,8 +201,13 @@ def told_of(network: nn.Module, maps: NDArray[np.float32]) -> dict[str, NDArray[
 def recognition(network: nn.Module, maps: LabelledMaps) -> dict[str, Recognition]:
     """What a network tells of windows beside what is true, by task."""
     told = told_of(network, maps.maps)
-    truth = {ACTIVITY: (maps.activity, maps.activities), IDENTITY: (maps.person, maps.people)}
-    return {task: Recognition(told[task], true, names) for task, (true, names) in truth.items() if task in told}
+    found = {}
+    if ACTIVITY in told:
+        names = (*maps.activities, NONE)[: told[ACTIVITY].shape[1]]
+        found[ACTIVITY] = Recognition(told[ACTIVITY], maps.activity, names)
+    if IDENTITY in told:
+        found[IDENTITY] = Recognition(told[IDENTITY], maps.person, maps.people)
+    return found
 
 
 def train(config: RecognitionTraining, directory: Path, workers: int = 1) -> Path:
