@@ -12,6 +12,7 @@ from mission_core.gallery.store import Clip
 from mission_core.geometry import rep103_to_optical
 from mission_core.types import (
     NO_TRACK,
+    ActivityOpinion,
     Body,
     CameraModel,
     Candidate,
@@ -192,6 +193,14 @@ def test_rankings() -> None:
     )
     assert message.gallery_revision == 5
     assert same(messages.rankings(message), rankings)
+
+
+def test_activities() -> None:
+    opinions = (ActivityOpinion(1, ("walk", "box"), (0.75, 0.125)), ActivityOpinion(4, (), ()))
+    message = conversions.activities_to_msg(opinions, STAMP, "radar_room", model_id="m", model_sha256="ab")
+    assert (message.model_id, message.header.frame_id) == ("m", "radar_room")
+    assert messages.activities(message) == opinions
+    assert messages.activities(conversions.activities_to_msg((), STAMP, "", model_id="m", model_sha256="a")) == ()
 
 
 def test_gallery_tells_no_features() -> None:

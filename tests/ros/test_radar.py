@@ -4,6 +4,7 @@ import itertools
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,22 @@ import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from mission_msgs.msg import DopplerTimeMap, RadarFrame, RadarHeatmap, RadarTrackArray, VitalSigns
+from mission_msgs.msg import (
+    ActivityArray,
+    DopplerTimeMap,
+    RadarFrame,
+    RadarHeatmap,
+    RadarTrackArray,
+    RankedIdentitiesArray,
+    VitalSigns,
+)
 from radar_frames import ONE_POINT, frame_of
 from ros_harness import TIMEOUT, Listener, NodeProcess, wait_for
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.calibration import SensorPose
 from mission_core.data import messages
+from mission_core.models.card import model_sha256
 from mission_core.paths import share_directory, shared_file
 from mission_core.radar.profile import RadarProfile, load_profile
 from mission_core.radar.tlv import decode_frame
@@ -100,6 +110,41 @@ def test_walkers_become_tracks_and_doppler_maps(evm: SimulatedEvm, listener: Lis
     assert doppler.kind == "points"
     assert doppler.values.max() > 0.0
     assert maps[-1].header.stamp in [message.header.stamp for message in tracks]
+
+
+def test_what_tracks_do_and_who_they_are_is_told_of_their_maps(
+    evm: SimulatedEvm, listener: Listener, recognition_directory: Path
+) -> None:
+    tracks = listener.collect(RadarTrackArray, "radar/tracks", RESULT)
+    activities = listener.collect(ActivityArray, "micro_doppler/activities", RESULT)
+    identities = listener.collect(RankedIdentitiesArray, "micro_doppler/identities", RESULT)
+    model = str(recognition_directory)
+    with NodeProcess("radar_tracker"), NodeProcess("micro_doppler", model=model) as node, driver(evm):
+        wait_for(
+            lambda: activities and [bool(each.activities) for each in activities[-1].activities] == [True, True],
+            f"opinions on two tracks, {node.output}",
+        )
+    told = {message.header.stamp.sec * 10**9 + message.header.stamp.nanosec: message for message in activities}
+    assert set(told) <= set(stamps(tracks))
+    sha256 = model_sha256(recognition_directory)
+    for message in (*activities, *identities):
+        assert (message.model_id, message.model_sha256) == ("mra_net_walking", sha256)
+    for opinion in messages.activities(activities[-1]):
+        assert opinion.activities == ("box", "walk")
+        assert 0.0 < sum(opinion.probabilities) < 1.0  # the rest is none of these
+    for ranking in messages.rankings(identities[-1]):
+        if ranking.candidates:
+            assert sum(each.score for each in ranking.candidates) + ranking.unknown == pytest.approx(1.0, abs=1e-5)
+    by_second = Counter(message.header.stamp.sec for message in activities)
+    assert max(by_second.values()) >= 2
+
+
+def test_a_model_of_other_maps_is_refused(recognition_directory: Path) -> None:
+    model = str(recognition_directory)
+    with NodeProcess("micro_doppler", model=model, profile="walking_20fps.cfg") as node:
+        wait_for(lambda: "run the profile it was trained for" in str(node.output), f"a refusal, {node.output}")
+    with NodeProcess("micro_doppler", model=model, kind="heatmap", profile="walking_heatmap_10fps.cfg") as node:
+        wait_for(lambda: "these are of kind 'heatmap'" in str(node.output), f"a refusal, {node.output}")
 
 
 def test_doppler_maps_of_the_heatmap(evm: SimulatedEvm, listener: Listener) -> None:

@@ -216,7 +216,7 @@ class Trainer:
         return figures
 
     def _origin(self) -> dict[str, Any]:
-        return {"step": self.step, "config": _plain(self.schedule), "provenance": self.provenance}
+        return {"step": self.step, "config": plain(self.schedule), "provenance": self.provenance}
 
     def _save(self) -> None:
         """Saves a checkpoint to continue from."""
@@ -269,7 +269,7 @@ def claim(schedule: Schedule, directory: Path) -> None:
             )
         if distributed.rank() == 0:
             directory.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(_plain(schedule), sort_keys=False))
+            path.write_text(yaml.safe_dump(plain(schedule), sort_keys=False))
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -302,9 +302,10 @@ def _found(cls: type[T], path: Path) -> T | None:
         return None
 
 
-def _plain(schedule: Schedule) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(schedule)))
-    return plain
+def plain(schedule: Schedule) -> dict[str, Any]:
+    """Settings as YAML and JSON have them."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(schedule)))
+    return values
 
 
 def device() -> torch.device:

@@ -331,6 +331,18 @@ class Ranking:
     frames_used: int
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityOpinion:
+    """What a track does: probability of each activity that is known; the rest up to 1 is none of them.
+
+    No activities: too little was seen of the track yet.
+    """
+
+    track_id: int
+    activities: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DopplerTimeMap:
     """Radial velocities of one track over time.

@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 from mission_core.data.messages import LABEL_FIELD, POINT_FIELDS
 from mission_core.radar.heatmaps import Heatmap
 from mission_core.types import (
+    ActivityOpinion,
     Body,
     CameraModel,
     DopplerTimeMap,
@@ -286,6 +287,25 @@ def _ranking_to_msg(ranking: Ranking) -> mission_msgs.RankedIdentities:
         ],
         unknown=float(ranking.unknown),
         frames_used=int(ranking.frames_used),
+    )
+
+
+def activities_to_msg(
+    opinions: Iterable[ActivityOpinion], stamp_ns: int, frame_id: str, *, model_id: str, model_sha256: str
+) -> mission_msgs.ActivityArray:
+    """What all tracks do."""
+    return mission_msgs.ActivityArray(
+        header=make_header(stamp_ns, frame_id),
+        model_id=model_id,
+        model_sha256=model_sha256,
+        activities=[
+            mission_msgs.Activity(
+                track_id=int(opinion.track_id),
+                activities=list(opinion.activities),
+                probabilities=[float(probability) for probability in opinion.probabilities],
+            )
+            for opinion in opinions
+        ],
     )
 
 

@@ -19,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from mission_core.models.export import export
+    from mission_core.models.mra_net.configuration import RecognitionTraining
+    from mission_core.models.mra_net.export import export as export_recognition
     from mission_core.models.pictures.training import PictureTraining, ship
     from mission_core.models.training import load_config
 
@@ -27,6 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
         card = ship(config, arguments.run, arguments.output)
         figures = ", ".join(f"{name} {value:g}" for name, value in card["validation"].items())
         print(f"{arguments.output}: {card['parameters']} parameters, sha256 {card['sha256'][:12]}; {figures}")
+        return 0
+    if isinstance(config, RecognitionTraining):
+        told = export_recognition(config, arguments.run, arguments.output, workers=arguments.workers)
+        print(f"{arguments.output}: {told.card['parameters']} parameters, sha256 {told.sha256[:12]}")
+        for task in ("activity", "identity"):
+            if task in told.card["test"]:
+                print(f"{task}: F1 {told.card['test'][task]['f1']:.1f} %, {told.card['test'][task]['windows']} windows")
         return 0
     model = export(arguments.run, arguments.output, workers=arguments.workers)
     test = model.card["test"]

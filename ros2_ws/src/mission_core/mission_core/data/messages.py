@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mission_core.errors import MessageError
 from mission_core.types import (
+    ActivityOpinion,
     Body,
     CameraFrame,
     CameraModel,
@@ -226,6 +227,14 @@ def rankings(message: Any) -> tuple[Ranking, ...]:
             frames_used=int(ranking.frames_used),
         )
         for ranking in message.identities
+    )
+
+
+def activities(message: Any) -> tuple[ActivityOpinion, ...]:
+    """Opinions of a mission_msgs/ActivityArray."""
+    return tuple(
+        ActivityOpinion(int(each.track_id), tuple(each.activities), tuple(map(float, each.probabilities)))
+        for each in message.activities
     )
 
 

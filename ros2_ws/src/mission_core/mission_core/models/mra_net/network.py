@@ -26,10 +26,15 @@ class Recognizer(nn.Module):
         size: H velocities, W columns.
         heads: number of outputs by name.
         range_db: least value of a map that counts, and the one beyond which all are alike [dB].
+
+    Attributes:
+        temperatures: what the logits of each head are divided by, in their order, so that probabilities mean what they
+            say; fitted once the rest has learnt.
     """
 
     floor_db: float
     span_db: float
+    temperatures: Tensor
 
     def __init__(
         self, trunk: nn.Module, size: tuple[int, int], heads: dict[str, int], range_db: tuple[float, float]
@@ -40,6 +45,7 @@ class Recognizer(nn.Module):
         with torch.no_grad():
             dim = trunk.eval()(torch.zeros(1, 1, *size)).shape[1]
         self.heads = nn.ModuleDict({name: nn.Linear(dim, count) for name, count in heads.items()})
+        self.register_buffer("temperatures", torch.ones(len(heads)))
         orthogonal(self)
 
     def embed(self, maps: Tensor) -> Tensor:
@@ -55,8 +61,8 @@ class Recognizer(nn.Module):
         """Maps (B, H, W) [dB] to logits (B, C) by head."""
         embedding = self.embed(maps)
         logits: dict[str, Tensor] = {}
-        for name, head in self.heads.items():
-            logits[name] = head(embedding)
+        for number, (name, head) in enumerate(self.heads.items()):
+            logits[name] = head(embedding) / self.temperatures[number]
         return logits
 
 

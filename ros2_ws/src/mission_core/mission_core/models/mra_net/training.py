@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +26,7 @@ from mission_core.models.mra_net.configuration import RecognitionTraining
 from mission_core.models.mra_net.network import ACTIVITY, IDENTITY, LOSS_WEIGHTS, Recognizer, mra_net_trunk
 from mission_core.paths import share_directory
 from mission_core.train import BEST, Schedule, Task, Trainer, claim, device, restore
+from mission_core.types import Float32Array
 
 VALIDATION_FOLDS = 10
 """One of so many of the windows that are learnt from selects the best weights instead."""
@@ -163,6 +166,15 @@ class RecognitionTask(Task):
         scores = {f"{task}_f1": round(100.0 * each.f1, 2) for task, each in found.items()}
         return sum(scores.values()), scores
 
+    def calibrate(self) -> None:
+        """See Task: one temperature for each head (Guo et al., ICML 2017), by the likelihood of the validation maps."""
+        validation = self.parts.validation
+        logits = logits_of(self.network, validation.maps)
+        for number, name in enumerate(self.network.heads):
+            truth = {ACTIVITY: validation.activity, IDENTITY: validation.person}.get(name)
+            if truth is not None:
+                self.network.temperatures[number] *= fit_temperature(logits[name], truth)
+
     def optimizer(self, learnt: list[nn.Parameter], schedule: Schedule) -> torch.optim.Optimizer:
         """See Task: Adam with an L2 penalty, as in the paper."""
         return torch.optim.Adam(learnt, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -191,11 +203,27 @@ def _younger(maps: Tensor, config: RecognitionTraining, rng: np.random.Generator
 
 
 @torch.inference_mode()
-def told_of(network: nn.Module, maps: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Probabilities (N, C) by head."""
+def logits_of(network: nn.Module, maps: Float32Array) -> dict[str, Float32Array]:
+    """Logits (N, C) by head."""
     where = next(network.parameters()).device
     pieces = [network(chunk.to(where)) for chunk in torch.from_numpy(maps).split(CHUNK)]
-    return {name: torch.cat([piece[name].softmax(dim=-1).cpu() for piece in pieces]).numpy() for name in pieces[0]}
+    return {name: torch.cat([piece[name].cpu() for piece in pieces]).numpy() for name in pieces[0]}
+
+
+def told_of(network: nn.Module, maps: Float32Array) -> dict[str, Float32Array]:
+    """Probabilities (N, C) by head."""
+    return {name: softmax(logits, axis=1) for name, logits in logits_of(network, maps).items()}
+
+
+def fit_temperature(logits: Float32Array, truth: NDArray[np.int64]) -> float:
+    """What logits (N, C) are best divided by, between 1/20 and 20, for the likelihood of what is true (N,)."""
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        likely = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        return -float(likely[np.arange(len(truth)), truth].mean())
+
+    most = float(np.log(20.0))
+    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-most, most), method="bounded").x))
 
 
 def recognition(network: nn.Module, maps: LabelledMaps) -> dict[str, Recognition]:
