@@ -80,6 +80,7 @@ ROWS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "radhar": {
         **{name: {"trunk": name} for name in ("mra_net", "jmi_cnn", *SINGLE)},
+        "mra_net_worse": {"kept": (0.5, 0.25, 0.1), "lost": (0.1, 0.25, 0.5)},
         LINEAR: {},
         **{f"{name}_authors": {"trunk": name, "split": "authors"} for name in ("mra_net", "jmi_cnn", *SINGLE)},
         f"{LINEAR}_authors": {"split": "authors"},
@@ -87,7 +88,7 @@ ROWS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """What each row changes of the settings."""
 SETTINGS = {"activity6": "mra_net_small", "radhar": "radhar_small"}
-DISTURBED = ("mra_net", "jmi_cnn")
+DISTURBED = ("mra_net", "jmi_cnn", "mra_net_worse")
 """Rows that are tested under noise, or with less of the frames and points, as well."""
 SNRS_DB = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0)
 LOSSES = {"keep": (0.5, 0.25, 0.1), "drop": (0.1, 0.25, 0.5)}
@@ -206,7 +207,9 @@ def _maps(data: str, workers: int, **disturbed: float) -> LabelledMaps:
 
 def trained(job: Job, maps: LabelledMaps) -> dict[str, Any]:
     """Trains a fold, or goes on with it, and tests it."""
-    config, parts = job.config, parts_of(job.config, maps)
+    config = job.config
+    losses = zip(config.kept, config.lost, strict=True)
+    parts = parts_of(config, maps, [_maps(config.data, 1, keep=keep, drop=drop) for keep, drop in losses])
     torch.manual_seed(config.seed)
     Trainer(RecognitionTask(config, parts), config, job.directory).run()
     network = load_recognizer(config, maps, job.directory)

@@ -73,6 +73,18 @@ def test_every_window_is_tested_once():
     assert len(tested) == len(np.unique(tested, axis=0)) == 360
 
 
+def test_worse_windows_are_learnt_from_and_nothing_else():
+    maps = toy()
+    worse = replace(maps, maps=maps.maps - 100.0)
+    config = replace(CONFIG, data="radhar", tasks="activity", kept=(0.5,), lost=(0.0,))
+    plain, parts = parts_of(config, maps), parts_of(config, maps, [worse])
+    assert len(parts.train) == 2 * len(plain.train)
+    np.testing.assert_array_equal(parts.train.maps[len(plain.train) :], plain.train.maps - 100.0)
+    np.testing.assert_array_equal(parts.train.activity[len(plain.train) :], plain.train.activity)
+    np.testing.assert_array_equal(parts.test.maps, plain.test.maps)
+    np.testing.assert_array_equal(parts.validation.maps, plain.validation.maps)
+
+
 def test_folds_by_window_leak_as_they_are_meant_to():
     parts = parts_of(replace(CONFIG, split="window"), toy())
     assert set(parts.train.take) & set(parts.test.take)
@@ -191,6 +203,7 @@ def test_a_fixed_ratio_is_that_of_both_weights(ratio):
         ({"weighting": 0.0}, "a ratio above 0"),
         ({"fold": 4}, "fold=4 of 4"),
         ({"data": "radhar"}, "nobody's identity"),
+        ({"kept": (0.5,), "lost": (0.1,)}, "of radhar"),
         ({"split": "authors"}, "no authors' split"),
     ],
 )

@@ -100,6 +100,19 @@ class LabelledMaps:
         )
 
 
+def joined(parts: Sequence[LabelledMaps]) -> LabelledMaps:
+    """All of several, which are of the same classes, one after the other."""
+    return LabelledMaps(
+        np.concatenate([part.maps for part in parts]),
+        np.concatenate([part.activity for part in parts]),
+        np.concatenate([part.person for part in parts]),
+        np.concatenate([part.take for part in parts]),
+        np.concatenate([part.held_out for part in parts]),
+        parts[0].activities,
+        parts[0].people,
+    )
+
+
 def folds(
     labels: NDArray[np.int64], groups: NDArray[np.str_] | None, count: int, seed: int = 0
 ) -> list[NDArray[np.bool_]]:

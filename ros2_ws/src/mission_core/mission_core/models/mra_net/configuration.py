@@ -59,6 +59,8 @@ class RecognitionTraining(Schedule):
         batch: maps per step.
         made_up: share of further maps in a batch that show no activity at all; with them NONE is one of the activities.
         young: share of the maps that are shown as of a track that has just begun.
+        kept, lost: the windows that are learnt from are there once more for each of these: with that share of the
+            points kept, and of the frames lost. Of RadHAR alone.
         folds: of cross validation.
         fold: which of them is tested on.
         split: "take" keeps the windows of a take on one side; "window" does not, which leaks, and is there to tell how
@@ -77,6 +79,8 @@ class RecognitionTraining(Schedule):
     batch: int = 128
     made_up: float = 0.0
     young: float = 0.0
+    kept: tuple[float, ...] = ()
+    lost: tuple[float, ...] = ()
     folds: int = 5
     fold: int = 0
     split: Literal["take", "window", "authors"] = "take"
@@ -102,6 +106,10 @@ class RecognitionTraining(Schedule):
             raise ConfigurationError(f"weighting is {self.weighting!r}, expected learned, as_printed or a ratio")
         if not isinstance(self.weighting, str) and not self.weighting > 0:
             raise ConfigurationError(f"weighting is {self.weighting:g}, expected a ratio above 0")
+        if len(self.kept) != len(self.lost) or (self.kept and self.data != "radhar"):
+            raise ConfigurationError(
+                f"kept={self.kept}, lost={self.lost} of {self.data}: expected as many of one as of the other, of radhar"
+            )
         if self.data == "radhar" and self.tasks != "activity":
             raise ConfigurationError("RadHAR tells nobody's identity: set tasks to activity")
         if self.split == "authors" and self.data != "radhar":

@@ -1,7 +1,7 @@
 """Training of networks that tell activity and identity: batches, losses, and what a fold is tested with."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mission_core import distributed
 from mission_core.data.activities import KNOWN, activities
-from mission_core.data.doppler_windows import LabelledMaps, folds, radhar_windows, take_windows
+from mission_core.data.doppler_windows import LabelledMaps, folds, joined, radhar_windows, take_windows
 from mission_core.data.sets import Settings, activity6
 from mission_core.data.shards import build, default_root
 from mission_core.evaluation.recognition import Recognition
@@ -77,21 +77,37 @@ def load_maps(config: RecognitionTraining, workers: int = 1, **disturbed: Any) -
     return take_windows(build(*activity6(radar), default_root(), workers=workers), config.maps, **disturbed)
 
 
-def parts_of(config: RecognitionTraining, maps: LabelledMaps) -> Parts:
-    """Parts windows by take, or as asked for."""
-    labels = maps.activity * (len(maps.people) + 1) + maps.person
+def parts_of(config: RecognitionTraining, maps: LabelledMaps, worse: Sequence[LabelledMaps] = ()) -> Parts:
+    """Parts windows by take, or as asked for.
+
+    Args:
+        config: of the training.
+        maps: all windows.
+        worse: the same ones, disturbed; of those that are learnt from these are learnt from, too.
+    """
     groups = None if config.split == "window" else maps.take
-    test = maps.held_out if config.split == "authors" else folds(labels, groups, config.folds)[config.fold]
-    rest = maps.subset(~test)
-    validates = _validating(config, rest)
-    return Parts(rest.subset(~validates), rest.subset(validates), maps.subset(test))
+    test = maps.held_out if config.split == "authors" else folds(_labels(maps), groups, config.folds)[config.fold]
+    rest = np.flatnonzero(~test)
+    validates = _validating(config, maps.subset(rest))
+    learns = rest[~validates]
+    train = joined([each.subset(learns) for each in (maps, *worse)])
+    return Parts(train, maps.subset(rest[validates]), maps.subset(test))
+
+
+def load_worse(config: RecognitionTraining) -> list[LabelledMaps]:
+    """The windows that are learnt from as well, see `RecognitionTraining.kept`."""
+    return [load_maps(config, keep=keep, drop=drop) for keep, drop in zip(config.kept, config.lost, strict=True)]
 
 
 def _validating(config: RecognitionTraining, rest: LabelledMaps) -> NDArray[np.bool_]:
     """Where takes are few, a part of each selects: it does not have to be without a leak, only the test has."""
-    labels = rest.activity * (len(rest.people) + 1) + rest.person
     groups = rest.take if config.split == "take" and config.data != "radhar" else None
-    return folds(labels, groups, VALIDATION_FOLDS, seed=1)[0]
+    return folds(_labels(rest), groups, VALIDATION_FOLDS, seed=1)[0]
+
+
+def _labels(maps: LabelledMaps) -> NDArray[np.int64]:
+    """(N,) one for each activity of each person."""
+    return maps.activity * (len(maps.people) + 1) + maps.person
 
 
 def recognizer(config: RecognitionTraining, maps: LabelledMaps) -> Recognizer:
@@ -243,8 +259,9 @@ def train(config: RecognitionTraining, directory: Path, workers: int = 1) -> Pat
     claim(config, directory)
     with distributed.first():  # makes what is missing
         maps = load_maps(config, workers)
+        parts = parts_of(config, maps, load_worse(config))
     torch.manual_seed(config.seed)
-    return Trainer(RecognitionTask(config, parts_of(config, maps)), config, directory).run()
+    return Trainer(RecognitionTask(config, parts), config, directory).run()
 
 
 def load_recognizer(config: RecognitionTraining, maps: LabelledMaps, directory: Path) -> Recognizer:
