@@ -232,9 +232,9 @@ def _pieces(values: NDArray[Any], rate: float, shape: MapShape) -> Iterator[NDAr
     length = round(shape.seconds * rate)
     if len(values) < length:
         values = np.concatenate([np.zeros((length - len(values), *values.shape[1:]), values.dtype), values])
-    count = max(round((len(values) / rate - shape.seconds) / shape.hop) + 1, 1)
-    for number in range(count):
-        start = min(round(number * shape.hop * rate), len(values) - length)
+    step = shape.hop * rate
+    for number in range(int((len(values) + 0.5 - length) / step) + 1):  # half a sample: ends of takes are rounded
+        start = min(round(number * step), len(values) - length)
         yield values[start : start + length]
 
 
