@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
+from mission_msgs.msg import ActivityArray, GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from mission_msgs.srv import EnrolPerson, ListPersons, RemovePerson
 from ros_harness import Listener, NodeProcess, wait_for
 from sensor_msgs.msg import CameraInfo, PointCloud2
 
 from mission_core.data import messages
-from mission_core.types import NO_TRACK, Track, TrackedFrame
+from mission_core.types import NO_TRACK, ActivityOpinion, Track, TrackedFrame
 from mission_ros import conversions
 from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
 
@@ -217,6 +217,29 @@ def test_ranks_every_frame_against_everybody(
     assert last.frames_used == 20
     assert rankings[-1].model_id == "random"
     assert rankings[-1].gallery_revision > 0
+
+
+@pytest.mark.parametrize("gate", ["true", "false"])
+def test_who_is_told_to_do_something_else_is_not_ranked(
+    gate: str, enrolled_database: Path, listener: Listener, model_directory: Path
+) -> None:
+    rankings = listener.collect(RankedIdentitiesArray, "reid/identities", RESULT)
+    activities = listener.node.create_publisher(ActivityArray, "micro_doppler/activities", RESULT)
+    tracker = Tracker(listener)
+    with reid(model_directory, enrolled_database, gate=gate):
+        tracker.wait()
+        wait_for(lambda: activities.get_subscription_count() == (gate == "true"), "the gate", SLOW)
+        for number in range(40):
+            frame = walking(3, number)
+            opinion = ActivityOpinion(3, ("box", "walk"), (0.9, 0.1))
+            activities.publish(
+                conversions.activities_to_msg([opinion], frame.stamp_ns, "radar_room", model_id="m", model_sha256="a")
+            )
+            time.sleep(0.05)
+            tracker.publish(frame)
+        wait_for(lambda: len(rankings) == 40, "rankings")
+    last = messages.rankings(rankings[-1])[0]
+    assert bool(last.candidates) == (gate == "false")
 
 
 def test_frame_without_tracks_is_answered_too(listener: Listener, model_directory: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
+from mission_msgs.msg import ActivityArray, GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from sensor_msgs.msg import PointCloud2
 
 from mission_core.data import messages
@@ -13,6 +13,7 @@ from mission_core.errors import MissionError
 from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import SqliteGallery
 from mission_core.models.card import DEFAULT_MODEL, model_directory
+from mission_core.models.reid.gate import WalkingGate
 from mission_ros import conversions
 from mission_ros.background import Worker
 from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
@@ -39,8 +40,9 @@ class Reid(ManagedNode):
         self._model_directory = model_directory(parameter(self, "model", DEFAULT_MODEL))
         self._period = parameter(self, "period", 0.5)
         self._min_seconds = parameter(self, "min_seconds", 1.0)
+        self._gate = WalkingGate() if parameter(self, "gate", True) else None
         self._reidentifier: Reidentifier | None = None
-        self._lock = threading.Lock()  # the gallery is not exchanged while it is being ranked
+        self._lock = threading.Lock()  # neither gallery nor gate changes while the gallery is being ranked
         self._revision = 0
         self._gallery_problem = ""
         self._arrived, self._rate = Rate(), Rate()
@@ -69,9 +71,12 @@ class Reid(ManagedNode):
             Subscriber(self, msg_type, topic, qos_profile=RESULT, event_callbacks=self._intake.events)
             for msg_type, topic in ((RadarTrackArray, "radar/tracks"), (PointCloud2, "radar/points_labelled"))
         ]
+        if self._gate is not None:
+            self._inputs.append(Subscriber(self, ActivityArray, "micro_doppler/activities", qos_profile=RESULT))
+            self._inputs[-1].registerCallback(self._on_activities)
         self._inputs[0].registerCallback(lambda _: self._arrived.tick())
         worker = self._worker
-        self._synchronizer = TimeSynchronizer(self._inputs, _WAITING)
+        self._synchronizer = TimeSynchronizer(self._inputs[:2], _WAITING)
         self._synchronizer.registerCallback(lambda tracks, cloud: worker.put((tracks, cloud)))
 
     def deactivate(self) -> None:
@@ -94,7 +99,7 @@ class Reid(ManagedNode):
         with self._intake.guard():
             frame = messages.tracked_frame(tracks, cloud)
             with self._lock:
-                rankings, revision = self._reidentifier.step(frame), self._revision
+                rankings, revision = self._reidentifier.step(frame, self._others(frame.stamp_ns)), self._revision
             model = self._reidentifier.model
             self._publisher.publish(
                 conversions.rankings_to_msg(
@@ -108,6 +113,15 @@ class Reid(ManagedNode):
             )
             self._latency_ms = (self.get_clock().now().nanoseconds - frame.stamp_ns) * 1e-6
             self._rate.tick()
+
+    def _on_activities(self, message: ActivityArray) -> None:
+        assert self._gate is not None
+        with self._lock:
+            self._gate.add(messages.stamp_ns(message), messages.activities(message))
+
+    def _others(self, stamp_ns: int) -> frozenset[int]:
+        """Tracks that do something else than walk."""
+        return frozenset() if self._gate is None else self._gate.others(stamp_ns)
 
     def _on_gallery_info(self, message: GalleryInfo) -> None:
         if int(message.revision) != self._revision:

@@ -6,7 +6,7 @@ and what they say adds up over the track's life; any other reads the track's new
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from mission_core.models.reid.windows import EARLIER_WINDOWS, MIN_SECONDS, turns
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 EARLY = 0.25  # periods of the model by which a frame may come early
+DOUBTFUL = 1.5
+"""What comes before somebody is told to do something else [s]: half of the map by which it is told, and the delay."""
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
@@ -102,9 +104,17 @@ class Reidentifier:
         self._speakers = merged if self.model.merges else [clip.clip_id for clip in clips]
         self._slot = -1
 
-    def step(self, frame: TrackedFrame) -> list[Ranking]:
-        """Takes one frame; returns one ranking per current track, in their order."""
-        self._histories = {track.track_id: self._remember(track, frame) for track in frame.tracks}
+    def step(self, frame: TrackedFrame, others: Collection[int] = ()) -> list[Ranking]:
+        """Takes one frame; returns one ranking per current track, in their order.
+
+        Args:
+            frame: of the tracker.
+            others: tracks that do something else than walk (`gate.WalkingGate`): their window ends, and what they do
+                counts for nothing; their last ranking stays.
+        """
+        self._histories = {
+            track.track_id: self._remember(track, frame, walks=track.track_id not in others) for track in frame.tracks
+        }
         slot = frame.stamp_ns // self._period_ns
         renew, self._slot = slot != self._slot, slot
         due = [track_id for track_id, history in self._histories.items() if self._is_due(history, renew)]
@@ -113,7 +123,7 @@ class Reidentifier:
             self._histories[track_id].ranked = True
         return [history.ranking for history in self._histories.values()]
 
-    def _remember(self, track: Track, frame: TrackedFrame) -> _History:
+    def _remember(self, track: Track, frame: TrackedFrame, *, walks: bool) -> _History:
         history = self._histories.get(track.track_id)
         restarted = history is not None and (track.age < history.age or frame.stamp_ns < history.start_ns)
         if history is None or restarted:  # after a restart of the tracker ids mean other people
@@ -124,6 +134,10 @@ class Reidentifier:
             history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
         index = math.floor((frame.stamp_ns - history.start_ns) * 1e-9 * self.model.frame_rate + EARLY)
         if index <= history.index:  # the radar is faster than the model reads
+            return history
+        if not walks:
+            self._end_walk(history)
+            history.index, history.age = index, track.age
             return history
         for _ in range(min(index - history.index - 1, self.model.num_frames)):
             history.frames.append(None)
@@ -148,6 +162,17 @@ class Reidentifier:
         if len(history.frames) >= self.min_frames:
             clip = self._clip(history)
             history.earlier.append((self.model.encode_radar([clip])[0], int(clip.frames.sum())))
+        history.frames.clear()
+        history.places.clear()
+
+    def _end_walk(self, history: _History) -> None:
+        """Ends the window, without its end: when somebody is known to do something else they have for a while."""
+        doubtful = min(round(DOUBTFUL * self.model.frame_rate), len(history.frames))
+        for _ in range(doubtful):
+            history.frames.pop()
+            history.places.pop()
+        if self.model.merges:
+            self._begin_window(history)
         history.frames.clear()
         history.places.clear()
 
