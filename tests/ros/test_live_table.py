@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mission_core.types import Candidate, Ranking, Track
+from mission_core.types import ActivityOpinion, Candidate, Ranking, Track
 from mission_ros import live_table
 from mission_ros.live_table import NodeState, Snapshot
 
@@ -67,6 +67,19 @@ def test_a_line_of_text_needs_no_heading() -> None:
     assert first.endswith(
         "walking 1.1 m/s, 3.0 m ahead, 1.2 m right, 12 s in view: P03 60%, P07 20%, P00 6%, unknown 10%"
     )
+
+
+def test_what_micro_doppler_tells_goes_before_speed() -> None:
+    activities = {
+        1: ActivityOpinion(1, ("box", "run"), (0.2, 0.7)),
+        2: ActivityOpinion(2, ("box", "run"), (0.2, 0.1)),
+        3: ActivityOpinion(3, (), ()),
+    }
+    shown = snapshot(activities=activities)
+    lines = [line for line in live_table.lines(shown) if "track" in line]
+    for words, line in zip(("run 1.1 m/s", "other 0.1 m/s", "standing 0.0 m/s"), lines, strict=True):
+        assert words in line
+    assert "judged by the track's micro-Doppler" in " ".join(rendered(shown).split())
 
 
 def test_a_terminal_of_80_columns_is_wide_enough() -> None:

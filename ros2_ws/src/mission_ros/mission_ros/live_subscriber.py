@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray
-from mission_msgs.msg import GalleryInfo, RadarTrackArray, RankedIdentitiesArray
+from mission_msgs.msg import ActivityArray, GalleryInfo, RadarTrackArray, RankedIdentitiesArray
 from rclpy.node import Node
 
 from mission_core.data import messages
-from mission_core.types import Ranking, Track
+from mission_core.types import ActivityOpinion, Ranking, Track
 from mission_ros.diagnostics import Rate
 from mission_ros.live_table import NodeState
 from mission_ros.qos import LATCHED, RESULT
@@ -24,6 +24,7 @@ class LiveSubscriber(Node):
     Attributes:
         tracks: people in view.
         rankings: who they may be, by track_id.
+        activities: what they do, by track_id; empty where nobody tells.
         enrolled: ids of the people in the gallery, None until that is known.
         frames: rate of radar frames that were tracked.
     """
@@ -33,12 +34,14 @@ class LiveSubscriber(Node):
         super().__init__("live", namespace=namespace)
         self.tracks: tuple[Track, ...] = ()
         self.rankings: dict[int, Ranking] = {}
+        self.activities: dict[int, ActivityOpinion] = {}
         self.enrolled: tuple[str, ...] | None = None
         self.frames = Rate()
         self._on_rankings = on_rankings
         self._health: dict[str, tuple[float, int, str]] = {}  # time heard, level, message
         self.create_subscription(RadarTrackArray, "radar/tracks", self._on_tracks, RESULT)
         self.create_subscription(RankedIdentitiesArray, "reid/identities", self._on_identities, RESULT)
+        self.create_subscription(ActivityArray, "micro_doppler/activities", self._on_activities, RESULT)
         self.create_subscription(GalleryInfo, "gallery/info", self._on_gallery, LATCHED)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
@@ -65,6 +68,9 @@ class LiveSubscriber(Node):
         rankings = messages.rankings(message)
         self.rankings = {ranking.track_id: ranking for ranking in rankings}
         self._on_rankings(messages.stamp_ns(message), rankings)
+
+    def _on_activities(self, message: ActivityArray) -> None:
+        self.activities = {opinion.track_id: opinion for opinion in messages.activities(message)}
 
     def _on_gallery(self, message: GalleryInfo) -> None:
         self.enrolled = tuple(message.person_ids)

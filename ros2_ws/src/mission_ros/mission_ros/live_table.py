@@ -1,7 +1,7 @@
 """What `mission up` shows: who is in the radar's view, as a table for a terminal or as lines of text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.columns import Columns
@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mission_core.types import Ranking, Track
+from mission_core.types import ActivityOpinion, Ranking, Track
 
 WALKING_SPEED = 0.3
 """Slowest speed that counts as walking [m/s]: the tracker's noise on somebody who stands stays below."""
@@ -47,6 +47,7 @@ class Snapshot:
         enrolled: ids of the people in the gallery; None while that is not known.
         expected: how many people the gallery is going to hold, 0 if any number.
         nodes: state of every node.
+        activities: what the people do, by track_id; empty where nobody tells.
     """
 
     scene: tuple[str, ...]
@@ -56,12 +57,17 @@ class Snapshot:
     enrolled: tuple[str, ...] | None
     expected: int
     nodes: tuple[NodeState, ...]
+    activities: dict[int, ActivityOpinion] = field(default_factory=dict)
 
 
-def activity(track: Track) -> str:
-    """What the person does, from the speed of the track alone."""
+def activity(track: Track, opinion: ActivityOpinion | None = None) -> str:
+    """What the person does; from the speed of the track alone where nobody tells."""
     speed = float((track.velocity[:2] ** 2).sum() ** 0.5)
-    return f"{'walking' if speed >= WALKING_SPEED else 'standing'} {speed:.1f} m/s"
+    does = "walking" if speed >= WALKING_SPEED else "standing"
+    if opinion is not None and opinion.activities:
+        likeliest, name = max(zip(opinion.probabilities, opinion.activities, strict=True))
+        does = name if likeliest >= 1.0 - sum(opinion.probabilities) else "other"
+    return f"{does} {speed:.1f} m/s"
 
 
 def gallery_line(snapshot: Snapshot) -> str:
@@ -86,7 +92,7 @@ def table(snapshot: Snapshot) -> RenderableType:
         Text(
             f"{snapshot.frame_rate:.1f} frames per second. Where: ahead of the radar, then left (L) or right (R) of "
             "its axis. Percent: probability that the track is this enrolled person, or unknown: none of them. Activity "
-            "is judged by the track's speed alone. Ctrl-C ends.",
+            f"is judged by the track's {'micro-Doppler' if snapshot.activities else 'speed alone'}. Ctrl-C ends.",
             style="dim",
         ),
     )
@@ -99,7 +105,8 @@ def lines(snapshot: Snapshot) -> Iterator[str]:
     for track in snapshot.tracks:
         *texts, unknown = (text for text, _ in _identities(snapshot.rankings.get(track.track_id)))
         names = ", ".join(filter(None, (*texts, f"unknown {unknown}".strip())))
-        yield f"  track {track.track_id}: {activity(track)}, {_place(track)}, {track.age:.0f} s in view: {names}"
+        does = activity(track, snapshot.activities.get(track.track_id))
+        yield f"  track {track.track_id}: {does}, {_place(track)}, {track.age:.0f} s in view: {names}"
     for node in snapshot.nodes:
         if node.state != "ok":
             yield f"  {node.name}: {node.message}"
@@ -117,7 +124,8 @@ def _people(snapshot: Snapshot) -> Table:
         people.add_column(heading, justify="right", no_wrap=True)
     for track in snapshot.tracks:
         identities = [Text(text, style) for text, style in _identities(snapshot.rankings.get(track.track_id))]
-        people.add_row(str(track.track_id), activity(track), _short_place(track), *identities, f"{track.age:.0f} s")
+        does = activity(track, snapshot.activities.get(track.track_id))
+        people.add_row(str(track.track_id), does, _short_place(track), *identities, f"{track.age:.0f} s")
     if not snapshot.tracks:
         people.add_row("", Text("nobody in view yet", style="dim"))
     return people

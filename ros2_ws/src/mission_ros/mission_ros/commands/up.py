@@ -280,6 +280,7 @@ def _snapshot(arguments: argparse.Namespace, live: LiveSubscriber, supervisor: S
         enrolled=live.enrolled,
         expected=len(GALLERY_IDS) if simulated else 0,
         nodes=live.node_states({name: state for name, state in supervisor.health().items() if name != _RECORDER}),
+        activities=live.activities,
     )
 
 
