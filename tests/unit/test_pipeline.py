@@ -1,11 +1,21 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from mission_core.calibration import RADAR_MOUNT
 from mission_core.gallery.store import Clip
 from mission_core.models.card import DEFAULT_MODEL, model_directory
+from mission_core.models.mra_net.configuration import RecognitionTraining
+from mission_core.models.mra_net.export import write_model
+from mission_core.models.mra_net.model import Recogniser, RecognitionModel
+from mission_core.models.mra_net.network import Recognizer, mra_net_trunk
+from mission_core.models.mra_net.watch import ActivityWatch
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import Reidentifier
+from mission_core.models.training import load_config
 from mission_core.paths import share_directory
 from mission_core.pipeline import Perceived, Pipeline
 from mission_core.radar.profile import load_profile
@@ -65,3 +75,29 @@ def test_bad_bytes_are_counted_and_passed_over(pipeline: Pipeline, raw_frames: l
     broken = [raw_frames[0], raw_frames[1][:50], b"", *raw_frames[2:4]]
     assert [item.tracked.frame_number for item in run(pipeline, broken)] == [1, 3, 4]
     assert pipeline.bad_frames == 2
+
+
+def test_who_does_something_else_than_walk_is_not_ranked(
+    pipeline: Pipeline, raw_frames: list[bytes], tmp_path: Path
+) -> None:
+    """With a network that takes everybody for a boxer, and one that takes them for walkers."""
+    config = load_config(share_directory() / "config" / "train" / "mra_net_walking.yaml")
+    assert isinstance(config, RecognitionTraining)
+    profile = load_profile(share_directory() / "config" / "radar" / "walking_10fps.cfg")
+    ranked = {}
+    for index, does in enumerate(("box", "walk")):
+        network = Recognizer(mra_net_trunk(config.network), config.maps.size, {"activity": 3}, config.maps.range_db)
+        with torch.no_grad():
+            network.heads["activity"].weight.zero_()
+            network.heads["activity"].bias[index] = 10.0
+        write_model(network, config, tmp_path / does, ("box", "walk"), ())
+        recogniser = Recogniser(RecognitionModel.load(tmp_path / does))
+        watch = ActivityWatch(recogniser, "points", profile, RADAR_MOUNT, num_frames=64)
+        watched = Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), pipeline.reidentifier, watch)
+        last = run(watched, raw_frames)[-1]
+        told = [opinion.probabilities[index] for opinion in last.activities]
+        assert min(told) > 0.99
+        ranked[does] = [len(ranking.candidates) for ranking in last.rankings]
+        pipeline.reidentifier.step(replace(last.tracked, tracks=()))
+    assert ranked["walk"] == [4, 4, 4]
+    assert ranked["box"] == [0, 0, 0]

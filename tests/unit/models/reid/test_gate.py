@@ -76,13 +76,20 @@ def test_what_is_no_walk_counts_for_nothing(gait_model: ReidModel):
     assert used[29] == 12 + 12 + 6
     again = next(number for number in range(60, 80) if rankings[number] is not rankings[59])
     assert again == 63  # four frames make a clip
-    assert used[again] == 12 + 12 + 4  # the six before were too near to what is no walk
-    assert round(10 * DOUBTFUL) > 6
+    assert used[again] == 12 + 4  # what came in the last 1.5 s before is not believed, nor the window it is part of
+    assert 6 < round(10 * DOUBTFUL) < 6 + 12
 
 
 def test_nobody_is_ranked_who_never_walked(gait_model: ReidModel):
     rankings = ranked(gait_model, 0, 40, 40)
     assert all(not each.candidates and each.unknown == 1.0 for each in rankings)
+
+
+def test_a_ranking_of_what_turns_out_to_be_no_walk_is_withdrawn(gait_model: ReidModel):
+    rankings = ranked(gait_model, 8, 40, 50)
+    assert rankings[7].candidates
+    assert all(not each.candidates and each.unknown == 1.0 for each in rankings[8:43])
+    assert rankings[43].candidates
 
 
 def test_a_model_that_reads_the_newest_frames_begins_anew(model: ReidModel):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mission_core.agreement import Agreement, Run
     from mission_core.data.bags import BagReader
+    from mission_core.models.mra_net.watch import ActivityWatch
     from mission_core.pipeline import Perceived, Pipeline
     from mission_core.types import Ranking, Track
 
@@ -118,7 +119,27 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     calibration = load_calibration(tracker["calibration"])
     others = [calibration.pose_of_radar(name).seen_from(calibration.radar) for name in bag.more_radars()]
     config = from_parameters(TrackerConfig, tracker)
-    return Pipeline(RadarTracker(config, calibration.radar.mount, others), reidentifier)
+    activity = _activity(arguments.params_file) if reid["gate"] else None
+    return Pipeline(RadarTracker(config, calibration.radar.mount, others), reidentifier, activity)
+
+
+def _activity(params_file: Path | None) -> "ActivityWatch | None":
+    """What the node micro_doppler does with these parameters, if it tells activities."""
+    from mission_core.calibration import load_calibration
+    from mission_core.models.mra_net.model import Recogniser, RecognitionModel
+    from mission_core.models.mra_net.watch import ActivityWatch
+    from mission_core.parameters import node_parameters
+    from mission_core.paths import shared_file
+    from mission_core.radar.profile import load_profile
+
+    node = node_parameters("micro_doppler", params_file)
+    if not node["model"]:
+        return None
+    model = RecognitionModel.load(model_directory(node["model"]))
+    recogniser = Recogniser(model, period=node["period"], min_seconds=node["min_seconds"])
+    profile = load_profile(shared_file(node["profile"], "config/radar"))
+    mount = load_calibration(node["calibration"]).radar.mount
+    return ActivityWatch(recogniser, node["kind"], profile, mount, node["num_frames"])
 
 
 def _gallery_of(bag: "BagReader", model: str) -> Path:

@@ -110,7 +110,7 @@ class Reidentifier:
         Args:
             frame: of the tracker.
             others: tracks that do something else than walk (`gate.WalkingGate`): their window ends, and what they do
-                counts for nothing; their last ranking stays.
+                counts for nothing; what their walk before said stays.
         """
         self._histories = {
             track.track_id: self._remember(track, frame, walks=track.track_id not in others) for track in frame.tracks
@@ -167,12 +167,16 @@ class Reidentifier:
 
     def _end_walk(self, history: _History) -> None:
         """Ends the window, without its end: when somebody is known to do something else they have for a while."""
-        doubtful = min(round(DOUBTFUL * self.model.frame_rate), len(history.frames))
-        for _ in range(doubtful):
+        doubtful = round(DOUBTFUL * self.model.frame_rate)
+        if doubtful > len(history.frames) > 0 and history.earlier:
+            history.earlier.pop()
+        for _ in range(min(doubtful, len(history.frames))):
             history.frames.pop()
             history.places.pop()
         if self.model.merges:
             self._begin_window(history)
+            if not history.earlier:  # what was ranked was no walk
+                history.ranking, history.ranked = Ranking(history.ranking.track_id, (), 1.0, 0), False
         history.frames.clear()
         history.places.clear()
 

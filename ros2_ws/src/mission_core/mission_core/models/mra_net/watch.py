@@ -1,0 +1,49 @@
+"""What micro_doppler tells and reid heeds, for the offline composition of both."""
+
+from mission_core.models.mra_net.model import Recogniser
+from mission_core.models.reid.gate import WalkingGate
+from mission_core.radar.doppler import DopplerMaps
+from mission_core.radar.profile import RadarProfile
+from mission_core.types import ActivityOpinion, DopplerKind, DopplerTimeMap, Mount, RadarFrame, Ranking, TrackedFrame
+
+
+class ActivityWatch:
+    """Follows what the tracks do, frame by frame.
+
+    Args:
+        recogniser: tells it.
+        kind: of the maps it is told by.
+        profile: that the radar runs.
+        mount: of the radar.
+        num_frames: longest map.
+
+    Raises:
+        ModelError: the model reads other maps.
+    """
+
+    def __init__(
+        self, recogniser: Recogniser, kind: DopplerKind, profile: RadarProfile, mount: Mount, num_frames: int
+    ) -> None:
+        recogniser.model.require(kind, profile.velocities, profile.frame_period)
+        self._recogniser, self._kind, self._profile, self._mount = recogniser, kind, profile, mount
+        self._gate = WalkingGate()
+        self._maps = DopplerMaps(
+            kind, velocities=profile.velocities, num_frames=num_frames, frame_period=profile.frame_period
+        )
+
+    def step(
+        self, tracked: TrackedFrame, frame: RadarFrame
+    ) -> tuple[frozenset[int], list[ActivityOpinion], list[Ranking]]:
+        """Takes a frame; returns the tracks that do something else than walk, opinions and identities."""
+        opinions, rankings = self._recogniser.step(self._maps_of(tracked, frame))
+        self._gate.add(tracked.stamp_ns, opinions)
+        return self._gate.others(tracked.stamp_ns), opinions, rankings
+
+    def _maps_of(self, tracked: TrackedFrame, frame: RadarFrame) -> list[DopplerTimeMap]:
+        if self._kind == "points":
+            return self._maps.step_points(tracked)
+        bins = frame.contents.get("range_doppler")
+        if bins is None:  # lost, or another profile than the one that was named
+            return []
+        heatmap = self._profile.range_doppler_map(bins)
+        return self._maps.step_heatmap(tracked, heatmap, self._profile.ranges, self._mount)
