@@ -110,6 +110,14 @@ def test_folds_keep_takes_together_and_labels_apart():
             assert share == pytest.approx(0.2, abs=3 / np.count_nonzero(labels == label))
 
 
+def test_a_group_with_several_labels_stays_together():
+    groups = np.repeat([f"N{i}" for i in range(20)], 4)
+    labels = np.tile(np.array([0, 1, 2, 3]), 20)
+    for part in folds(labels, groups, 5):
+        assert not set(groups[part]) & set(groups[~part])
+        assert np.bincount(labels[part]).tolist() == [4] * 4
+
+
 def test_folds_by_window_part_takes():
     groups, labels = np.repeat([f"take{i}" for i in range(60)], 3), np.zeros(180, np.int64)
     parts = folds(labels, None, 5)

@@ -119,7 +119,7 @@ def folds(
     """Which windows each fold of cross validation tests with: of every label the same share, as far as groups allow.
 
     Args:
-        labels: (N,) of each window.
+        labels: (N,) of each window; of a group that of its first one counts.
         groups: (N,) whose windows stay together; None to part them at will, which leaks where windows overlap.
         count: of folds.
         seed: of the draw.
@@ -129,17 +129,18 @@ def folds(
     """
     rng = np.random.default_rng((seed, count))
     own = np.arange(len(labels)).astype(str) if groups is None else groups
-    fold_of = np.zeros(len(labels), np.int64)
-    for label in np.unique(labels):
-        with_label = np.flatnonzero(labels == label)
-        names, place = np.unique(own[with_label], return_inverse=True)
-        if len(names) < count:
+    names, first, place = np.unique(own, return_index=True, return_inverse=True)
+    fold_of = np.zeros(len(names), np.int64)
+    for label in np.unique(labels[first]):
+        with_label = np.flatnonzero(labels[first] == label)
+        if len(with_label) < count:
             raise ConfigurationError(
-                f"label {label} has windows of {len(names)} takes only: expected at least {count}, one for each fold"
+                f"label {label} has windows of {len(with_label)} takes only: expected at least {count}, one for each "
+                "fold"
             )
-        order = np.argsort(rng.permutation(len(names))) + int(rng.integers(count))
-        fold_of[with_label] = order[place] % count
-    return [fold_of == fold for fold in range(count)]
+        order = np.argsort(rng.permutation(len(with_label))) + int(rng.integers(count))
+        fold_of[with_label] = order % count
+    return [fold_of[place] == fold for fold in range(count)]
 
 
 # --- takes -----------------------------------------------------------------------------------------------------------

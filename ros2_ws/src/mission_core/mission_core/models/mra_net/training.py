@@ -86,7 +86,9 @@ def parts_of(config: RecognitionTraining, maps: LabelledMaps, worse: Sequence[La
         worse: the same ones, disturbed; of those that are learnt from these are learnt from, too.
     """
     groups = None if config.split == "window" else maps.take
-    test = maps.held_out if config.split == "authors" else folds(_labels(maps), groups, config.folds)[config.fold]
+    test = (
+        maps.held_out if config.split == "authors" else folds(_labels(config, maps), groups, config.folds)[config.fold]
+    )
     rest = np.flatnonzero(~test)
     validates = _validating(config, maps.subset(rest))
     learns = rest[~validates]
@@ -102,11 +104,13 @@ def load_worse(config: RecognitionTraining) -> list[LabelledMaps]:
 def _validating(config: RecognitionTraining, rest: LabelledMaps) -> NDArray[np.bool_]:
     """Where takes are few, a part of each selects: it does not have to be without a leak, only the test has."""
     groups = rest.take if config.split == "take" and config.data != "radhar" else None
-    return folds(_labels(rest), groups, VALIDATION_FOLDS, seed=1)[0]
+    return folds(_labels(config, rest), groups, VALIDATION_FOLDS, seed=1)[0]
 
 
-def _labels(maps: LabelledMaps) -> NDArray[np.int64]:
-    """(N,) one for each activity of each person."""
+def _labels(config: RecognitionTraining, maps: LabelledMaps) -> NDArray[np.int64]:
+    """(N,) of which every fold has its share: what is done, and by whom where everybody does it often enough."""
+    if config.data == "activities":
+        return maps.activity
     return maps.activity * (len(maps.people) + 1) + maps.person
 
 
