@@ -13,8 +13,8 @@ setup: ## make .venv ready; does nothing when it is
 run: setup ## a simulated room with three people, recognised from a gallery of ten
 	@.venv/bin/mission up --radar sim --camera sim $(RUN_FOR)
 
-test: setup ## every test
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+test: setup ## every test, those with real nodes beside the others
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: setup ## style and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

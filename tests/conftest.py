@@ -22,13 +22,19 @@ def mission_data() -> Path:
     return path
 
 
+NODES = (REPOSITORY / "tests" / "ros", REPOSITORY / "tests" / "system")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real nodes are timed by a real clock: on a busy machine discovery or a read may be late once, but not thrice.
 
-    What was run again is counted in the last line of the report.
+    What was run again is counted in the last line of the report. Where several processes share the tests, one has all
+    those with real nodes, so that no two are timed at once, and one those whose people take long to simulate.
     """
     for item in items:
-        if item.path.is_relative_to(REPOSITORY / "tests" / "ros") or item.path.is_relative_to(
-            REPOSITORY / "tests" / "system"
-        ):
+        group = "strangers" if "strangers_home" in getattr(item, "fixturenames", ()) else str(item.path)
+        if any(item.path.is_relative_to(directory) for directory in NODES):
             item.add_marker(pytest.mark.flaky(reruns=2))
+            group = "nodes"
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -252,16 +253,14 @@ def test_precision_is_left_alone_without_a_gpu() -> None:
 # --- several processes -----------------------------------------------------------------------------------------------
 
 
-def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    paths = os.pathsep.join([*filter(None, sys.path)])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    command += [toy_training.__file__, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+def environment(**variables: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1", **variables}
 
 
 def test_two_processes_learn_the_mean_of_both_batches_and_stop_together(tmp_path: Path) -> None:
-    done = torchrun(tmp_path)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += [toy_training.__file__, str(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     both = [torch.load(tmp_path / f"process{rank}.pt", weights_only=True) for rank in range(2)]
     assert [left["step"] for left in both] == [6, 6]  # the first alone validates: 0.5, 0.4, 0.3
@@ -283,7 +282,25 @@ def test_two_processes_learn_the_mean_of_both_batches_and_stop_together(tmp_path
 
 
 def test_process_whose_partner_dies_says_so_and_ends(tmp_path: Path) -> None:
-    done = torchrun(tmp_path, 1)
-    assert done.returncode != 0
-    assert "another process of this training ended" in done.stderr
+    # without torchrun, which ends the survivor as well, at times before it has said anything
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        where = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(free.getsockname()[1]),
+            "WORLD_SIZE": "2",
+            "TORCHELASTIC_RUN_ID": "0",
+        }
+    command = [sys.executable, toy_training.__file__, str(tmp_path), "1"]
+    ranks = [{**where, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    survivor, partner = (subprocess.Popen(command, env=environment(**rank), **pipes) for rank in ranks)
+    try:
+        said = survivor.communicate(timeout=300)[1]
+    finally:
+        survivor.kill()
+        partner.kill()
+        partner.communicate()
+    assert survivor.returncode == 1
+    assert partner.returncode == -signal.SIGKILL
+    assert "another process of this training ended" in said
     assert last(tmp_path)["step"] == 2
