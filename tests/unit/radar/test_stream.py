@@ -3,6 +3,7 @@
 import io
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,83 @@ def test_finish_begins_another_stream() -> None:
     assert stream.counters == StreamCounters(frames=2, bytes_dropped=50, errors={"truncated": 1})
 
 
+# --- runs of frames that are cut and decoded together -----------------------------------------------------------------
+
+
+def moving(number: int, num_points: int = 10) -> bytes:
+    """A frame of the sensor that sent `good(1)`, twenty a second, of points of its own."""
+    points = np.random.default_rng(number).uniform(0.5, 6.0, (num_points, 6)).astype(np.float32)
+    return encode_frame(number, points, cpu_cycles=number * 10_000_000)
+
+
+def check_run(frames: list[bytes]) -> StreamCounters:
+    """Feeds them at once and one by one, compares, and returns what was counted."""
+    together, counters = frames_of(b"".join(frames), 10**6)
+    single, same = frames_of(b"".join(frames), 1)
+    assert counters == same
+    assert [(each.frame_number, each.sub_frame, each.raw) for each in together] == [
+        (each.frame_number, each.sub_frame, each.raw) for each in single
+    ]
+    for each in together:
+        alone = decode_frame(each.raw)
+        assert each.points.tobytes() == alone.points.tobytes()
+        assert (each.contents, each.unknown_tlvs) == (alone.contents, alone.unknown_tlvs)
+        assert each.nonfinite_points == alone.nonfinite_points
+    return counters
+
+
+def test_a_run_is_decoded_as_its_frames_are() -> None:
+    frames = [moving(number, num_points=number % 7) for number in range(1, 400)]
+    assert check_run(frames) == StreamCounters(frames=399)
+
+
+def test_a_detection_at_no_place_is_dropped_from_its_own_frame() -> None:
+    frames = [moving(number) for number in range(1, 20)]
+    at = frames[9].index(struct.pack("<2I", 1, 160)) + 8 + 32
+    frames[9] = frames[9][:at] + struct.pack("<f", np.nan) + frames[9][at + 4 :]
+    assert check_run(frames) == StreamCounters(frames=19, nonfinite_points=1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "counted"),
+    [
+        (lambda raw: raw[:100] + raw[137:], StreamCounters(18, 1, FRAME_BYTES - 37, 1, 0, {"truncated": 1})),
+        (lambda raw: raw + b"noise", StreamCounters(19, 1, 5, 0, 0, {"bad_header": 1})),
+        (lambda raw: raw[:100] + MAGIC + raw[108:], StreamCounters(19)),
+        (lambda raw: raw[:24] + MAGIC + raw[32:], StreamCounters(19)),
+        (lambda raw: raw[:8] + b"\0" + raw[9:], StreamCounters(18, 1, FRAME_BYTES, 1, 0, {"bad_header": 1})),
+        (lambda raw: raw[:32] + b"\7" + raw[33:], StreamCounters(18, 1, FRAME_BYTES, 1, 0, {"bad_tlv": 1})),
+        (lambda raw: raw[:0], StreamCounters(18, lost_frames=1)),
+        (lambda raw: raw + raw, StreamCounters(20)),
+    ],
+    ids=["lost", "noise", "magic in points", "magic in header", "version", "blocks", "gone", "twice"],
+)
+@pytest.mark.parametrize("place", [0, 1, 9, 18])
+def test_damage_ends_a_run_and_nothing_else(
+    damage: Callable[[bytes], bytes], counted: StreamCounters, place: int
+) -> None:
+    frames = [moving(number) for number in range(1, 20)]
+    frames[place] = damage(frames[place])
+    counters = check_run(frames)
+    if place == 9:
+        assert counters == counted
+
+
+def test_empty_and_sub_frames_are_no_less_of_a_run() -> None:
+    def sub_frame(number: int, which: int) -> bytes:
+        raw = bytearray(moving(number))
+        raw[36:40] = struct.pack("<I", which)
+        return bytes(raw)
+
+    frames = [sub_frame(number, which) for number in range(1, 30) for which in (0, 1)]
+    assert check_run(frames) == StreamCounters(frames=58)
+    assert check_run([frame_of("sdk3", number=number) for number in range(1, 60)]) == StreamCounters(frames=59)
+
+
 pieces = st.one_of(
+    st.tuples(st.integers(0, 9), st.integers(1, 9)).map(
+        lambda run: b"".join(moving(number) for number in range(run[0], run[0] + run[1]))
+    ),
     st.binary(max_size=80),
     st.integers(0, 9).map(good),
     st.tuples(st.integers(0, 9), st.integers(0, FRAME_BYTES)).map(lambda cut: good(cut[0])[: cut[1]]),

@@ -5,7 +5,6 @@ and above); guides of the people counting, long-range, area scanner and vital si
 forward, z up, azimuth from y to x; they are turned to REP-103 here and nowhere else.
 """
 
-import functools
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ FARTHEST = 1000.0
 TARGET_IDS = 2**16
 """Larger ones are no ids but another field of a target read in its place."""
 
-Decoder: TypeAlias = Callable[[memoryview], Any]
+Decoder: TypeAlias = Callable[[bytes | memoryview], Any]
 
 
 @dataclass(frozen=True)
@@ -45,22 +44,28 @@ class Kind:
         decode: makes of a payload what that is.
         item: of which there is any number; None where there are none.
         head_bytes: in front of the items.
+        joins: whether payloads one behind the other are decoded to what they are, one behind the other.
     """
 
     name: str
     decode: Decoder
     item: "np.dtype[Any] | None" = None
     head_bytes: int = 0
+    joins: bool = False
 
     def fits(self, length: int) -> bool:
         """Whether a payload may have that length [bytes]."""
         rest = length - self.head_bytes
         return rest == 0 if self.item is None else rest >= 0 and rest % self.item.itemsize == 0
 
-    def view(self, raw: bytes, start: int, length: int) -> NDArray[Any]:
-        """The items of a payload as they are, those without any as bytes."""
+    def count(self, length: int) -> int:
+        """Items in a payload of that length [bytes], which fits; those without any are bytes."""
+        return length if self.item is None else (length - self.head_bytes) // self.item.itemsize
+
+    def items(self, where: slice) -> "tuple[np.dtype[Any], int, int]":
+        """Of a payload at a place in a frame: what its items are, how many, where the first is [bytes]."""
         item, head = (_BYTE, 0) if self.item is None else (self.item, self.head_bytes)
-        return np.frombuffer(raw, item, (length - head) // item.itemsize, start + head)
+        return item, self.count(where.stop - where.start), where.start + head
 
 
 # --- detections -------------------------------------------------------------------------------------------------------
@@ -86,36 +91,36 @@ _FROM_SIDE_INFO[(0, 1), (Column.SNR, Column.NOISE)] = SIDE_INFO_STEP
 """Matrices, for a product takes a third of the time that it takes to fill columns."""
 
 
-def _cartesian(payload: memoryview) -> Points:
+def _cartesian(payload: bytes | memoryview) -> Points:
     """x, y, z [m], velocity [m/s]: four floats."""
     points: Points = np.frombuffer(payload, _FOUR_FLOATS).dot(_FROM_CARTESIAN)
     return points
 
 
-def _spherical(payload: memoryview) -> Points:
+def _spherical(payload: bytes | memoryview) -> Points:
     """Range [m], azimuth, elevation [rad], velocity [m/s]: four floats."""
     return _from_angles(*np.frombuffer(payload, _FOUR_FLOATS).T)
 
 
-def _compressed(payload: memoryview) -> Points:
+def _compressed(payload: bytes | memoryview) -> Points:
     """Five units, then int8 elevation and azimuth, int16 velocity, uint16 range and SNR (a linear ratio) in them."""
     elevation, azimuth, doppler, ranges, snr, least = _in_units(payload, _COMPRESSED_3D)
     return _from_angles(ranges, azimuth, elevation, doppler, _decibels(snr, least))
 
 
-def _compressed_flat(payload: memoryview) -> Points:
+def _compressed_flat(payload: bytes | memoryview) -> Points:
     """Four units, then int8 azimuth and velocity, uint16 range and SNR (a linear ratio) in them."""
     azimuth, doppler, ranges, snr, least = _in_units(payload, _COMPRESSED_2D)
     return _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler, _decibels(snr, least))
 
 
-def _flat(payload: memoryview) -> Points:
+def _flat(payload: bytes | memoryview) -> Points:
     """Range [m], azimuth [rad], velocity [m/s], SNR (a linear ratio): four floats."""
     ranges, azimuth, doppler, snr = np.frombuffer(payload, _FOUR_FLOATS).T
     return _from_angles(ranges, azimuth, np.zeros_like(azimuth), doppler, _decibels(snr, np.float32(0.0)))
 
 
-def _flat_of_either_form(payload: memoryview) -> Points:
+def _flat_of_either_form(payload: bytes | memoryview) -> Points:
     """Firmware sends floats or multiples of units; where the length leaves it open, floats have to be possible."""
     if len(payload) % 16 == 0:
         ranges, azimuth, *_ = np.frombuffer(payload, _FOUR_FLOATS).T
@@ -125,7 +130,7 @@ def _flat_of_either_form(payload: memoryview) -> Points:
 
 
 @np.errstate(all="ignore")  # what is not finite is dropped and counted
-def _in_units(payload: memoryview, kind: "np.dtype[np.void]") -> list[Any]:
+def _in_units(payload: bytes | memoryview, kind: "np.dtype[np.void]") -> list[Any]:
     """The fields of compressed detections, and at the end the last unit."""
     names = kind.names or ()
     units = np.frombuffer(payload, "<f4", len(names))
@@ -157,7 +162,7 @@ def _decibels(ratio: Float32Array, least: np.float32) -> Float32Array:
     return np.float32(10.0) * np.log10(np.maximum(ratio, np.maximum(least, np.finfo(np.float32).tiny)))
 
 
-def _fixed_point(payload: memoryview) -> Points:
+def _fixed_point(payload: bytes | memoryview) -> Points:
     """Number and exponent, then range bin, Doppler bin, peak, and x, y, z in 2^-exponent m: SDK 1 and 2."""
     values, exponent = _sdk2_objects(payload)
     points = _empty(len(values))
@@ -165,7 +170,7 @@ def _fixed_point(payload: memoryview) -> Points:
     return points
 
 
-def _sdk2_objects(payload: memoryview) -> tuple[NDArray[np.int16], int]:
+def _sdk2_objects(payload: bytes | memoryview) -> tuple[NDArray[np.int16], int]:
     if not payload:
         return np.zeros((0, 6), np.int16), 0
     num_points, exponent = struct.unpack_from("<2H", payload)
@@ -177,7 +182,7 @@ def _sdk2_objects(payload: memoryview) -> tuple[NDArray[np.int16], int]:
     return np.frombuffer(payload[4:], "<i2").reshape(-1, 6), exponent
 
 
-def _side_info(payload: memoryview) -> Points:
+def _side_info(payload: bytes | memoryview) -> Points:
     """SNR and noise [0.1 dB], signed; as detections of which nothing else is known."""
     values = np.frombuffer(payload, _TWO_HALVES).astype(np.float32)
     points: Points = values.dot(_FROM_SIDE_INFO)
@@ -187,58 +192,58 @@ def _side_info(payload: memoryview) -> Points:
 # --- everything else --------------------------------------------------------------------------------------------------
 
 
-def _words(payload: memoryview) -> NDArray[np.uint16]:
+def _words(payload: bytes | memoryview) -> NDArray[np.uint16]:
     return np.frombuffer(payload, "<u2")
 
 
-def _bytes(payload: memoryview) -> NDArray[np.uint8]:
+def _bytes(payload: bytes | memoryview) -> NDArray[np.uint8]:
     return np.frombuffer(payload, np.uint8)
 
 
-def _floats(payload: memoryview) -> Float32Array:
+def _floats(payload: bytes | memoryview) -> Float32Array:
     return np.frombuffer(payload, "<f4")
 
 
-def _complex(payload: memoryview) -> NDArray[np.complex64]:
+def _complex(payload: bytes | memoryview) -> NDArray[np.complex64]:
     """The imaginary part comes first."""
     parts = np.frombuffer(payload, "<i2").reshape(-1, 2).astype(np.float32)
     return parts[:, ::-1].copy().view(np.complex64)[:, 0]
 
 
-def _word(payload: memoryview) -> int:
+def _word(payload: bytes | memoryview) -> int:
     return int(struct.unpack_from("<I", payload)[0])
 
 
-def _float(payload: memoryview) -> float:
+def _float(payload: bytes | memoryview) -> float:
     return float(struct.unpack_from("<f", payload)[0])
 
 
-def _velocity(payload: memoryview) -> tuple[float, bool]:
+def _velocity(payload: bytes | memoryview) -> tuple[float, bool]:
     value, trusted = struct.unpack_from("<f?", payload)
     return float(value), bool(trusted)
 
 
-def _stats(payload: memoryview) -> Stats:
+def _stats(payload: bytes | memoryview) -> Stats:
     return Stats._make(struct.unpack_from("<6I", payload))
 
 
-def _temperatures(payload: memoryview) -> Temperatures:
+def _temperatures(payload: bytes | memoryview) -> Temperatures:
     fault, time_ms, *celsius = struct.unpack_from("<iI10h", payload)
     return Temperatures(fault == 0, time_ms, tuple(celsius[:4]), tuple(celsius[4:7]), celsius[7], tuple(celsius[8:]))
 
 
-def _vital_signs(payload: memoryview) -> VitalSigns:
+def _vital_signs(payload: bytes | memoryview) -> VitalSigns:
     target, range_bin, deviation, heart, breath, *waves = struct.unpack_from("<2H33f", payload)
     return VitalSigns(target, range_bin, deviation, heart, breath, tuple(waves[:15]), tuple(waves[15:]))
 
 
-def _vital_signs_of_one(payload: memoryview) -> VitalSigns:
+def _vital_signs_of_one(payload: bytes | memoryview) -> VitalSigns:
     """VitalSignsDemo_OutputStats of the lab for one person: rates from the largest peaks of both spectra."""
     values = struct.unpack_from("<2HfI2H28f", payload)
     return VitalSigns(0, values[1], 0.0, heart_rate=values[9], breath_rate=values[13])
 
 
-def sdk2_doppler_bins(payload: memoryview) -> NDArray[np.int16]:
+def sdk2_doppler_bins(payload: bytes | memoryview) -> NDArray[np.int16]:
     """(N,) Doppler bins of detections of SDK 1 and 2, from whose frames alone no velocity can be told."""
     return _sdk2_objects(payload)[0][:, 1]
 
@@ -271,7 +276,7 @@ _TARGET_FORMS = (
 """112, 108, 72, 68, 40 and 28 bytes; demos changed their order of fields with their size."""
 
 
-def _targets(payload: memoryview) -> Targets:
+def _targets(payload: bytes | memoryview) -> Targets:
     """Targets of whichever form makes sense: a list may be as long as one of another form with other targets."""
     for form in _TARGET_FORMS:
         if len(payload) % (4 * form.words) == 0:
@@ -317,7 +322,7 @@ def _vectors(values: Float32Array, places: tuple[int, ...]) -> Float32Array:
     return ti_to_rep103(found)
 
 
-def _target_heights(payload: memoryview) -> dict[int, tuple[float, float]]:
+def _target_heights(payload: bytes | memoryview) -> dict[int, tuple[float, float]]:
     """Lower and upper end by target; the upper one comes first on the wire."""
     return {target: (low, high) for target, high, low in struct.iter_unpack("<I2f", payload)}
 
@@ -330,20 +335,20 @@ STATIC_POINTS = "static_points"
 STATIC_SIDE_INFO = "static_side_info"
 
 _OUT_OF_BOX: dict[int, tuple[Kind, ...]] = {
-    1: (Kind(POINTS, _cartesian, _FOUR_FLOATS),),
+    1: (Kind(POINTS, _cartesian, _FOUR_FLOATS, joins=True),),
     2: (Kind("range_profile", _words, _HALF),),
     3: (Kind("noise_profile", _words, _HALF),),
     4: (Kind("azimuth_heatmap", _complex, _TWO_HALVES),),
     5: (Kind("range_doppler", _words, _HALF),),
     6: (Kind("stats", _stats, None, 24), Kind("vital_signs", _vital_signs_of_one, None, 128)),
-    7: (Kind(SIDE_INFO, _side_info, _TWO_HALVES),),
+    7: (Kind(SIDE_INFO, _side_info, _TWO_HALVES, joins=True),),
     8: (Kind("antenna_heatmap", _complex, _TWO_HALVES),),
     9: (Kind("temperatures", _temperatures, None, 28),),
 }
 _TARGETS = (Kind("targets", _targets, _FLOAT),)
 _TARGET_INDEX = (Kind("target_index", _bytes, _BYTE),)
 _PRESENCE = (Kind("presence", _word, None, 4),)
-_SPHERICAL = (Kind(POINTS, _spherical, _FOUR_FLOATS),)
+_SPHERICAL = (Kind(POINTS, _spherical, _FOUR_FLOATS, joins=True),)
 _COMPRESSED = (Kind(POINTS, _compressed, _COMPRESSED_3D, 20),)
 
 KINDS: Mapping[Layout, Mapping[int, tuple[Kind, ...]]] = {
@@ -389,7 +394,6 @@ KINDS: Mapping[Layout, Mapping[int, tuple[Kind, ...]]] = {
 """By layout and type, what it can be: the first whose length fits. Other types are skipped and counted."""
 
 
-@functools.lru_cache(maxsize=4096)  # of a stream the same lengths come again and again
 def kind_of(layout: Layout, number: int, length: int) -> Kind | None:
     """What a block of a type and a length is; None for a type that is not known.
 

@@ -30,6 +30,8 @@ MAX_PACKET_BYTES = 64 * 1024
 MAX_TLVS = 32
 
 _TLV_HEADER = struct.Struct("<2I")
+_SEQUENCE = ("version", "platform", "frame_number", "subframe_number")
+_SHAPE = ("packet_bytes", "num_points", "num_tlvs")
 
 
 class FrameHeader(NamedTuple):
@@ -58,6 +60,12 @@ class FrameHeader(NamedTuple):
     checksum: int = 0
 
 
+def _only(names: tuple[str, ...], words: str, codes: list[str]) -> str:
+    """The format of a header's words that skips all but those named."""
+    skipped = {"I": "4x", "H": "2x"}
+    return "".join(code if word in names else skipped[code] for word, code in zip(words.split(), codes, strict=True))
+
+
 class Layout:
     """One of the headers.
 
@@ -70,6 +78,8 @@ class Layout:
 
     Attributes:
         header_bytes: size of the header.
+        has_checksum: whether it ends with one.
+        uncounted_bytes: by which the length that a TLV tells is more than its payload's.
     """
 
     def __init__(
@@ -77,15 +87,37 @@ class Layout:
     ) -> None:
         self.name = name
         fields = ("magic", *words.split())
-        self._code = struct.Struct(f"<8s{len(fields) - 1 - halves}I{halves}H")
+        codes = ["I"] * (len(fields) - 1 - halves) + ["H"] * halves
+        self._code = struct.Struct(f"<8s{''.join(codes)}")
         self._pick = itemgetter(*(fields.index(each) if each in fields else -1 for each in FrameHeader._fields))
-        self._length_at, self._count_at = fields.index("packet_bytes"), fields.index("num_tlvs")
-        self._uncounted = TLV_HEADER_BYTES if counts_itself else 0
+        self._shape = struct.Struct("<8s" + _only(_SHAPE, words, codes))
+        self._sequence = struct.Struct("<8x" + _only(_SEQUENCE, words, codes))
+        self.has_checksum = "checksum" in fields
+        self.uncounted_bytes = TLV_HEADER_BYTES if counts_itself else 0
         self.header_bytes = self._code.size
         self.padding_bytes = padding_bytes
 
     def __repr__(self) -> str:
         return f"Layout({self.name!r})"
+
+    def shape(self, raw: bytes) -> tuple[Any, ...]:
+        """What of a header the lengths within its frame hang on, the magic word first; nothing of it is checked.
+
+        Raises:
+            FrameError: "truncated" when the header is not all there.
+        """
+        return self._unpacked(self._shape, raw, 0)
+
+    def sequence(self, data: bytes | bytearray, offset: int = 0) -> tuple[int, ...]:
+        """Which frame of which sensor the one at `offset` is; nothing of it is checked.
+
+        Returns:
+            version, platform, frame_number and, where the layout has it, subframe_number, as in `FrameHeader`.
+
+        Raises:
+            FrameError: "truncated" when the header is not all there.
+        """
+        return self._unpacked(self._sequence, data, offset)
 
     def header(self, data: bytes | bytearray, offset: int = 0) -> FrameHeader:
         """Reads and checks the header at `offset`.
@@ -94,41 +126,30 @@ class Layout:
             FrameError: "truncated" when it is not all there; "bad_header" when it does not start with the magic word or
                 a count is out of bounds.
         """
-        return FrameHeader._make(self._pick((*self._checked(data, offset), 0)))
+        fields = self._unpacked(self._code, data, offset)
+        header = FrameHeader._make(self._pick((*fields, 0)))
+        if fields[0] != MAGIC:
+            raise FrameError("bad_header", f"a frame starts with {MAGIC.hex(' ')}, found {fields[0].hex(' ')}")
+        if not self.header_bytes <= header.packet_bytes <= MAX_PACKET_BYTES:
+            raise FrameError(
+                "bad_header",
+                f"frame length is {header.packet_bytes}, expected {self.header_bytes} to {MAX_PACKET_BYTES} bytes",
+            )
+        if header.packet_bytes % self.padding_bytes:
+            raise FrameError(
+                "bad_header", f"frame length is {header.packet_bytes}, expected a multiple of {self.padding_bytes}"
+            )
+        if header.num_tlvs > MAX_TLVS:
+            raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
+        return header
 
-    def _checked(self, data: bytes | bytearray, offset: int) -> tuple[Any, ...]:
-        """The fields of the header, as `header` checks them."""
+    def _unpacked(self, code: struct.Struct, data: bytes | bytearray, offset: int) -> tuple[Any, ...]:
         try:
-            fields = self._code.unpack_from(data, offset)
+            return code.unpack_from(data, offset)
         except struct.error:
             raise FrameError(
                 "truncated", f"a frame header has {self.header_bytes} bytes; the data ends before that"
             ) from None
-        packet_bytes, num_tlvs = fields[self._length_at], fields[self._count_at]
-        if fields[0] != MAGIC:
-            raise FrameError("bad_header", f"a frame starts with {MAGIC.hex(' ')}, found {fields[0].hex(' ')}")
-        if not self.header_bytes <= packet_bytes <= MAX_PACKET_BYTES:
-            raise FrameError(
-                "bad_header",
-                f"frame length is {packet_bytes}, expected {self.header_bytes} to {MAX_PACKET_BYTES} bytes",
-            )
-        if packet_bytes % self.padding_bytes:
-            raise FrameError(
-                "bad_header", f"frame length is {packet_bytes}, expected a multiple of {self.padding_bytes}"
-            )
-        if num_tlvs > MAX_TLVS:
-            raise FrameError("bad_header", f"frame announces {num_tlvs} TLVs, expected at most {MAX_TLVS}")
-        return fields
-
-    def blocks(self, raw: bytes) -> list[tuple[int, int, int]]:
-        """Type, start and length [bytes] of the payloads of what should be one whole frame.
-
-        Raises:
-            FrameError: as `header` and `tlvs`; "truncated" or "bad_header" where it is shorter or longer than it says.
-        """
-        fields = self._checked(raw, 0)
-        self.check_length(raw, fields[self._length_at])
-        return self.tlvs(raw, fields[self._count_at])
 
     @staticmethod
     def check_length(raw: bytes, packet_bytes: int) -> None:
@@ -156,7 +177,7 @@ class Layout:
             if start > end:
                 raise FrameError("bad_tlv", f"TLV header at byte {position} reaches beyond the frame of {end} bytes")
             kind, length = _TLV_HEADER.unpack_from(raw, position)
-            length -= self._uncounted
+            length -= self.uncounted_bytes
             position = start + length
             if length < 0 or position > end:
                 raise FrameError("bad_tlv", f"TLV {kind} of {length} bytes reaches beyond the frame of {end} bytes")

@@ -19,8 +19,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
-from mission_core.radar.layout import AUTO, LAYOUTS, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
-from mission_core.radar.tlv import decode_blocks, tells_its_layout
+from mission_core.radar.layout import (
+    AUTO,
+    LAYOUTS,
+    MAGIC,
+    MAX_PACKET_BYTES,
+    SDK3,
+    FrameHeader,
+    Layout,
+    checksum_of,
+    layouts_named,
+)
+from mission_core.radar.tlv import decode_detections, decode_frame, open_frame, tells_its_layout
 from mission_core.types import RadarFrame
 
 LARGEST_GAP = 10_000
@@ -125,6 +135,9 @@ class FrameStream:
     def _frames(self, final: bool) -> Iterator[RadarFrame]:
         """Consumes the buffer until more bytes are needed; with `final` none will come."""
         while self._hunt():
+            if run := self._undamaged_frames():
+                yield from run
+                continue
             self._resume = self._start + len(MAGIC)
             try:
                 found = self._read_frame(final)
@@ -136,6 +149,49 @@ class FrameStream:
             self._accept(*found)
             yield found[0]
         self._wait_for(self._start + LEAST_HEADER_BYTES)
+
+    def _undamaged_frames(self) -> list[RadarFrame]:
+        """The frames from here on, as far as each follows the last without a doubt, much faster than any others.
+
+        They are of the sensor and have the number that are due, and the next magic word is where they end: nothing that
+        is asked of other frames would stop them.
+        """
+        last, layout = self._last, self._layouts[0]
+        if last is None or not self._in_step or len(self._layouts) > 1 or layout.has_checksum:
+            return []
+        due = last.version, last.platform, last.frame_number + 1
+        several = len(self._buffer) - self._start >= 2 * last.packet_bytes
+        if not several or layout.sequence(self._buffer, self._start)[:3] != due:
+            return []
+        _, *pieces = self._buffer[self._start : self._start + MAX_PACKET_BYTES].split(MAGIC)
+        opened = []
+        for piece in pieces[:-1]:  # where the last one ends is not known yet
+            raw = MAGIC + piece
+            try:
+                version, platform, number, *sub_frame = layout.sequence(raw)
+                if (version, platform, number) != due:
+                    break
+                opened.append(open_frame(raw, layout, number, *sub_frame))
+            except FrameError:
+                break
+            due = version, platform, number + 1
+        decode_detections(opened)
+        frames = [frame for frame, _ in opened]
+        if frames:
+            self._accept_run(frames, layout)
+        return frames
+
+    def _accept_run(self, frames: list[RadarFrame], layout: Layout) -> None:
+        """Goes on behind frames of which each has the number after the one before."""
+        *_, before, last = (self._last, *(layout.header(frame.raw) for frame in frames[-2:]))
+        assert before is not None
+        assert last is not None
+        self.counters.frames += len(frames)
+        self.counters.nonfinite_points += sum(frame.nonfinite_points for frame in frames)
+        self._last, self._period = last, _cycles(before, last)
+        self._believed += len(frames)
+        self._start += sum(len(frame.raw) for frame in frames)
+        self._searched = self._start + len(MAGIC)
 
     def _read_frame(self, final: bool) -> tuple[RadarFrame, Layout, FrameHeader] | None:
         """The frame that begins here, in the first layout with which it adds up; None while it is not all here.
@@ -185,7 +241,7 @@ class FrameStream:
             return None
         if len(self._buffer) < end:
             raise FrameError("truncated", "the stream ends within a frame")
-        frame = decode_blocks(bytes(self._buffer[self._start : end]), layout, header)
+        frame = decode_frame(bytes(self._buffer[self._start : end]), layout)
         if len(self._layouts) > 1 and not tells_its_layout(frame):
             raise FrameError("bad_header", f"nothing in the frame tells that its layout is {layout.name}")
         return frame
@@ -263,7 +319,8 @@ class FrameStream:
             self._period = _cycles(self._last, header) if gap == 0 else self._period
         self._last, self._skipped, self._in_step, self._doubts = header, False, True, 0
         if header.num_tlvs:
-            self._believed, self._layouts = self._believed + 1, (layout,)
+            self._layouts = (layout,)
+        self._believed += len(self._layouts) == 1
         self._start += header.packet_bytes
         self._searched = self._start + len(MAGIC)
 

@@ -5,8 +5,10 @@ and padding. Neither header nor payload of the out-of-box demo carries a checksu
 length adds up.
 """
 
+import itertools
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +22,6 @@ from mission_core.radar.contents import (
     SIDE_INFO_STEP,
     STATIC_POINTS,
     STATIC_SIDE_INFO,
-    kind_of,
     sdk2_doppler_bins,
 )
 from mission_core.radar.layout import (
@@ -29,12 +30,12 @@ from mission_core.radar.layout import (
     MAX_PACKET_BYTES,
     SDK2,
     SDK3,
-    FrameHeader,
     Layout,
 )
 from mission_core.radar.layout import (
     TLV_HEADER_BYTES as TLV_HEADER_BYTES,
 )
+from mission_core.radar.plan import Block, Detections, check_side_info, plan_of
 from mission_core.types import Column, Points, RadarContents, RadarFrame, Stats
 
 HEADER_BYTES = SDK3.header_bytes
@@ -53,6 +54,8 @@ CPU_FREQUENCY = 200_000_000
 
 SDK_VERSION = 0x03050004  # 3.5.0.4
 PLATFORM = 0x000A6843
+
+NO_POINTS: Points = np.zeros((0, len(Column)), np.float32)
 
 _HEADER = struct.Struct("<8s8I")
 _TLV_HEADER = struct.Struct("<2I")
@@ -75,8 +78,9 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
     """
     if layout is not None:
         header = layout.header(raw)
-        layout.check_length(raw, header.packet_bytes)
-        return decode_blocks(raw, layout, header)
+        opened = open_frame(raw, layout, header.frame_number, header.subframe_number)
+        decode_detections([opened])
+        return opened[0]
     problem = FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
     for each in LAYOUTS.values():
         try:
@@ -104,26 +108,58 @@ def _says_something(part: object) -> bool:
     return not isinstance(part, np.ndarray) or part.size > 0
 
 
-def decode_blocks(raw: bytes, layout: Layout, header: FrameHeader) -> RadarFrame:
-    """Decodes one whole frame whose header has been read; see `decode_frame`."""
-    parts, skipped = _parts(raw, layout, header)
-    points = _detections(parts, POINTS, SIDE_INFO)
-    if STATIC_POINTS in parts or STATIC_SIDE_INFO in parts:
-        parts[STATIC_POINTS] = _detections(parts, STATIC_POINTS, STATIC_SIDE_INFO)
-    flat, nonfinite_points = points.ravel(), 0
-    if not math.isfinite(flat.dot(flat)):  # much faster than asking each
-        finite = np.isfinite(points).all(axis=1)
-        points, nonfinite_points = points[finite], len(points) - int(np.count_nonzero(finite))
-    contents = cast(RadarContents, parts)
-    return RadarFrame(
-        header.frame_number, points, layout.name, raw, contents, skipped, nonfinite_points, header.subframe_number
-    )
+def open_frame(
+    raw: bytes, layout: Layout, frame_number: int, sub_frame: int = 0
+) -> tuple[RadarFrame, Detections | None]:
+    """Checks a whole frame and decodes all in it but those detections that can be decoded with those of others.
+
+    Raises:
+        FrameError: as `decode_frame`.
+    """
+    plan = plan_of(raw, layout)
+    if plan.parts:
+        points, contents = _contents(raw, layout, plan.parts)
+    else:
+        points, contents = NO_POINTS, RadarContents()
+    frame = RadarFrame(frame_number, points, layout.name, raw, contents, plan.unknown_tlvs, 0, sub_frame)
+    if len(points):
+        _drop_nonfinite([frame], points)
+    return frame, plan.detections
+
+
+def decode_detections(opened: Sequence[tuple[RadarFrame, Detections | None]]) -> None:
+    """Gives frames the detections that `open_frame` left, those of all at once: numpy takes its time per call.
+
+    The arrays of frames decoded together are views of one.
+    """
+    left = [(frame, detections) for frame, detections in opened if detections is not None]
+    for (decode, decode_side_info), group in itertools.groupby(left, key=lambda each: each[1].decoders):
+        together = list(group)
+        points = decode(b"".join([frame.raw[detections.points] for frame, detections in together]))
+        if decode_side_info is not None:
+            points += decode_side_info(b"".join([frame.raw[detections.side_info] for frame, detections in together]))
+        end = 0
+        for frame, detections in together:
+            begin, end = end, end + detections.number
+            frame.points = points[begin:end]
+        _drop_nonfinite([frame for frame, _ in together], points)
+
+
+def _drop_nonfinite(frames: Sequence[RadarFrame], points: Points) -> None:
+    """Drops detections of frames, which together have these, where a coordinate or velocity is not finite."""
+    flat = points.ravel()
+    if math.isfinite(flat.dot(flat)):  # much faster than asking each
+        return
+    for frame in frames:
+        finite = np.isfinite(frame.points).all(axis=1)
+        frame.nonfinite_points = len(finite) - int(np.count_nonzero(finite))
+        frame.points = frame.points[finite]
 
 
 def blocks_of(frame: RadarFrame) -> list[tuple[int, int, int]]:
     """Type, start and length [bytes] of the payloads of a frame."""
     layout = LAYOUTS[frame.layout]
-    return layout.blocks(frame.raw)
+    return layout.tlvs(frame.raw, layout.header(frame.raw).num_tlvs)
 
 
 def typed_views(raw: bytes, layout: Layout) -> dict[int, NDArray[Any]]:
@@ -132,45 +168,32 @@ def typed_views(raw: bytes, layout: Layout) -> dict[int, NDArray[Any]]:
     Raises:
         FrameError: as `decode_frame`, as far as header and lengths go.
     """
-    views = {}
-    for number, start, length in layout.blocks(raw):
-        if (kind := kind_of(layout, number, length)) is not None:
-            views[number] = kind.view(raw, start, length)
-    return views
+    return {number: np.frombuffer(raw, *items) for number, items in plan_of(raw, layout).views}
 
 
-def _parts(raw: bytes, layout: Layout, header: FrameHeader) -> tuple[dict[str, Any], dict[int, int]]:
-    """What is in the blocks by name, and how often every type occurred that is not known."""
+def _contents(raw: bytes, layout: Layout, blocks: Sequence[Block]) -> tuple[Points, RadarContents]:
+    """What is in known blocks: detections, if they are among them, and everything else by name."""
     parts: dict[str, Any] = {}
-    skipped: dict[int, int] = {}
     view = memoryview(raw)
-    for number, start, length in layout.tlvs(raw, header.num_tlvs):
-        kind = kind_of(layout, number, length)
-        if kind is None:
-            skipped[number] = skipped.get(number, 0) + 1
-        elif kind.name in parts:
-            raise FrameError("bad_tlv", f"TLV {number} ({kind.name}) occurs twice in one frame")
-        else:
-            payload = view[start : start + length]
-            parts[kind.name] = kind.decode(payload)
-            if layout is SDK2 and kind.name == POINTS:
-                parts["doppler_bins"] = sdk2_doppler_bins(payload)
-    return parts, skipped
+    for _, where, kind in blocks:
+        assert kind is not None
+        parts[kind.name] = kind.decode(view[where])
+        if layout is SDK2 and kind.name == POINTS:
+            parts["doppler_bins"] = sdk2_doppler_bins(view[where])
+    points = _detections(parts, POINTS, SIDE_INFO)
+    if STATIC_POINTS in parts or STATIC_SIDE_INFO in parts:
+        parts[STATIC_POINTS] = _detections(parts, STATIC_POINTS, STATIC_SIDE_INFO)
+    return points, cast(RadarContents, parts)
 
 
 def _detections(parts: dict[str, Any], name: str, side_info_name: str) -> Points:
     """Takes detections and what stands beside them out of the parts."""
-    points: Points | None = parts.pop(name, None)
-    if points is None:
-        points = np.zeros((0, len(Column)), np.float32)
+    points: Points = parts.pop(name, NO_POINTS)
     side_info: Points | None = parts.pop(side_info_name, None)
-    if side_info is not None:
-        if len(side_info) != len(points):
-            raise FrameError(
-                "bad_tlv", f"side information is of {len(side_info)} detections, the frame has {len(points)}"
-            )
-        points += side_info
-    return points
+    if side_info is None:
+        return points
+    check_side_info(len(side_info), len(points))
+    return points + side_info
 
 
 def encode_frame(
