@@ -14,7 +14,7 @@ run: setup ## a simulated room with three people, recognised from a gallery of t
 	@.venv/bin/mission up --radar sim --camera sim $(RUN_FOR)
 
 test: setup ## every test, those with real nodes beside the others
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup ## style and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

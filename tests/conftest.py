@@ -6,6 +6,7 @@ Tests, and the processes they start, can import the samples beside this file: `s
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,19 +23,33 @@ def mission_data() -> Path:
     return path
 
 
-NODES = (REPOSITORY / "tests" / "ros", REPOSITORY / "tests" / "system")
+NODES = ("tests/ros/", "tests/system/")
+STRANGERS = ("tests/unit/test_null_modality.py", "tests/unit/test_train.py")
+"""Files whose tests share people that it takes a minute to simulate."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real nodes are timed by a real clock: on a busy machine discovery or a read may be late once, but not thrice.
 
-    What was run again is counted in the last line of the report. Where several processes share the tests, one has all
-    those with real nodes, so that no two are timed at once, and one those whose people take long to simulate.
+    What was run again is counted in the last line of the report. The files that take longest come first, so that of
+    several processes none is left alone with them at the end.
     """
     for item in items:
-        group = "strangers" if "strangers_home" in getattr(item, "fixturenames", ()) else str(item.path)
-        if any(item.path.is_relative_to(directory) for directory in NODES):
+        if item.nodeid.startswith(NODES):
             item.add_marker(pytest.mark.flaky(reruns=2))
-            group = "nodes"
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not item.nodeid.startswith(NODES + STRANGERS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the tests file by file, but real nodes are all in one: no two are timed at once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            groups = {NODES: "nodes", STRANGERS: "strangers"}
+            own = (group for beginnings, group in groups.items() if nodeid.startswith(beginnings))
+            return next(own, nodeid.partition("::")[0])
+
+    return Scheduling(config, log)
