@@ -106,7 +106,10 @@ class Layout:
         Raises:
             FrameError: "truncated" when the header is not all there.
         """
-        return self._unpacked(self._shape, raw, 0)
+        try:
+            return self._shape.unpack_from(raw)
+        except struct.error:
+            raise self._cut_off() from None
 
     def sequence(self, data: bytes | bytearray, offset: int = 0) -> tuple[int, ...]:
         """Which frame of which sensor the one at `offset` is; nothing of it is checked.
@@ -117,7 +120,10 @@ class Layout:
         Raises:
             FrameError: "truncated" when the header is not all there.
         """
-        return self._unpacked(self._sequence, data, offset)
+        try:
+            return self._sequence.unpack_from(data, offset)
+        except struct.error:
+            raise self._cut_off() from None
 
     def header(self, data: bytes | bytearray, offset: int = 0) -> FrameHeader:
         """Reads and checks the header at `offset`.
@@ -126,7 +132,10 @@ class Layout:
             FrameError: "truncated" when it is not all there; "bad_header" when it does not start with the magic word or
                 a count is out of bounds.
         """
-        fields = self._unpacked(self._code, data, offset)
+        try:
+            fields = self._code.unpack_from(data, offset)
+        except struct.error:
+            raise self._cut_off() from None
         header = FrameHeader._make(self._pick((*fields, 0)))
         if fields[0] != MAGIC:
             raise FrameError("bad_header", f"a frame starts with {MAGIC.hex(' ')}, found {fields[0].hex(' ')}")
@@ -143,13 +152,8 @@ class Layout:
             raise FrameError("bad_header", f"frame announces {header.num_tlvs} TLVs, expected at most {MAX_TLVS}")
         return header
 
-    def _unpacked(self, code: struct.Struct, data: bytes | bytearray, offset: int) -> tuple[Any, ...]:
-        try:
-            return code.unpack_from(data, offset)
-        except struct.error:
-            raise FrameError(
-                "truncated", f"a frame header has {self.header_bytes} bytes; the data ends before that"
-            ) from None
+    def _cut_off(self) -> FrameError:
+        return FrameError("truncated", f"a frame header has {self.header_bytes} bytes; the data ends before that")
 
     @staticmethod
     def check_length(raw: bytes, packet_bytes: int) -> None:

@@ -163,7 +163,7 @@ class FrameStream:
         several = len(self._buffer) - self._start >= 2 * last.packet_bytes
         if not several or layout.sequence(self._buffer, self._start)[:3] != due:
             return []
-        _, *pieces = self._buffer[self._start : self._start + MAX_PACKET_BYTES].split(MAGIC)
+        _, *pieces = bytes(self._buffer[self._start : self._start + MAX_PACKET_BYTES]).split(MAGIC)
         opened = []
         for piece in pieces[:-1]:  # where the last one ends is not known yet
             raw = MAGIC + piece
