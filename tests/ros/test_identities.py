@@ -16,7 +16,9 @@ from ros_harness import Listener, NodeProcess, wait_for
 from sensor_msgs.msg import CameraInfo, PointCloud2
 
 from mission_core.data import messages
-from mission_core.types import NO_TRACK, ActivityOpinion, Track, TrackedFrame
+from mission_core.models.card import read_card, write_card
+from mission_core.models.reid.second_opinion import share_of
+from mission_core.types import NO_TRACK, ActivityOpinion, Candidate, Ranking, Track, TrackedFrame
 from mission_ros import conversions
 from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
 
@@ -240,6 +242,37 @@ def test_who_is_told_to_do_something_else_is_not_ranked(
         wait_for(lambda: len(rankings) == 40, "rankings")
     last = messages.rankings(rankings[-1])[0]
     assert bool(last.candidates) == (gate == "false")
+
+
+def test_a_second_opinion_is_joined_and_one_of_another_model_refused(
+    enrolled_database: Path, listener: Listener, model_directory: Path, recognition_directory: Path, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    shutil.copytree(recognition_directory, second)
+    card = read_card(second)
+    write_card(second, card | {"second_opinion": {"with": "random", "weight": 1.0, "prior_unknown": 0.5}})
+    rankings = listener.collect(RankedIdentitiesArray, "reid/identities", RESULT)
+    opinions = listener.node.create_publisher(RankedIdentitiesArray, "micro_doppler/identities", RESULT)
+    diagnostics = listener.diagnostics()
+    tracker = Tracker(listener)
+    told = Ranking(3, (Candidate("P07", 0.999, "", 0.0), Candidate("P03", 0.0005, "", 0.0)), 0.0005, 20)
+    with reid(model_directory, enrolled_database, second_opinion=str(second)):
+        tracker.wait()
+        wait_for(opinions.get_subscription_count, "the second opinion", SLOW)
+        for number, sha256 in enumerate([card["sha256"]] * 40 + ["ab" * 32] * 40):
+            frame = walking(3, number)
+            opinions.publish(
+                conversions.rankings_to_msg(
+                    [told], frame.stamp_ns, "radar_room", model_id="m", model_sha256=sha256, gallery_revision=0
+                )
+            )
+            time.sleep(0.05)
+            tracker.publish(frame)
+        wait_for(lambda: len(rankings) == 80, "rankings")
+        wait_for(lambda: "model m, which is not reid's" in diagnostics.get("reid", (0, "", {}))[1], "a word of it")
+    joined, alone = (messages.rankings(rankings[number])[0] for number in (39, 79))
+    assert joined.candidates[0].person_id == "P07"
+    assert share_of(joined, "P03") < 0.1 * share_of(alone, "P03")
 
 
 def test_frame_without_tracks_is_answered_too(listener: Listener, model_directory: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mission_core.calibration import RADAR_MOUNT
+from mission_core.data.doppler_windows import NOBODY
 from mission_core.gallery.store import Clip
 from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_core.models.mra_net.configuration import RecognitionTraining
@@ -13,8 +14,10 @@ from mission_core.models.mra_net.export import write_model
 from mission_core.models.mra_net.model import Recogniser, RecognitionModel
 from mission_core.models.mra_net.network import Recognizer, mra_net_trunk
 from mission_core.models.mra_net.watch import ActivityWatch
+from mission_core.models.reid.gate import WalkingGate
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import Reidentifier
+from mission_core.models.reid.second_opinion import SecondOpinion, share_of
 from mission_core.models.training import load_config
 from mission_core.paths import share_directory
 from mission_core.pipeline import Perceived, Pipeline
@@ -93,7 +96,7 @@ def test_who_does_something_else_than_walk_is_not_ranked(
         write_model(network, config, tmp_path / does, ("box", "walk"), ())
         recogniser = Recogniser(RecognitionModel.load(tmp_path / does))
         watch = ActivityWatch(recogniser, "points", profile, RADAR_MOUNT, num_frames=64)
-        watched = Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), pipeline.reidentifier, watch)
+        watched = Pipeline(RadarTracker(TrackerConfig(), RADAR_MOUNT), pipeline.reidentifier, watch, WalkingGate())
         last = run(watched, raw_frames)[-1]
         told = [opinion.probabilities[index] for opinion in last.activities]
         assert min(told) > 0.99
@@ -101,3 +104,26 @@ def test_who_does_something_else_than_walk_is_not_ranked(
         pipeline.reidentifier.step(replace(last.tracked, tracks=()))
     assert ranked["walk"] == [4, 4, 4]
     assert ranked["box"] == [0, 0, 0]
+
+
+def test_who_a_network_takes_them_for_is_joined(pipeline: Pipeline, raw_frames: list[bytes], tmp_path: Path) -> None:
+    """With a network that takes everybody for the last of the gallery."""
+    config = load_config(share_directory() / "config" / "train" / "mra_net_walking.yaml")
+    assert isinstance(config, RecognitionTraining)
+    profile = load_profile(share_directory() / "config" / "radar" / "walking_10fps.cfg")
+    network = Recognizer(mra_net_trunk(config.network), config.maps.size, {"identity": 2}, config.maps.range_db)
+    alone = run(pipeline, raw_frames)[-1]
+    least = min(alone.rankings[0].candidates, key=lambda each: each.score).person_id
+    with torch.no_grad():
+        network.heads["identity"].weight.zero_()
+        network.heads["identity"].bias[:] = torch.tensor([10.0, -10.0])
+    write_model(network, config, tmp_path / "sure", (), (least, NOBODY))
+    model = RecognitionModel.load(tmp_path / "sure")
+    watch = ActivityWatch(Recogniser(model), "points", profile, RADAR_MOUNT, num_frames=64)
+    second = SecondOpinion(1.0, 0.5, model.sha256)
+    pipeline.reidentifier.step(replace(alone.tracked, tracks=()))
+    tracker = RadarTracker(TrackerConfig(), RADAR_MOUNT)
+    last = run(Pipeline(tracker, pipeline.reidentifier, watch, None, second), raw_frames)[-1]
+    for ours, both in zip(alone.rankings, last.rankings, strict=True):
+        assert share_of(both, least) > share_of(ours, least)
+        assert sum(each.score for each in both.candidates) + both.unknown == pytest.approx(1.0, abs=1e-5)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from mission_core.gallery.store import Clip
-from mission_core.models.reid.gate import DELAY_NS, VALID_NS, WalkingGate
+from mission_core.models.reid.gate import WalkingGate
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import DOUBTFUL, Reidentifier
+from mission_core.models.reid.told import DELAY_NS, VALID_NS
 from mission_core.types import ActivityOpinion, Ranking, Track, TrackedFrame
 
 BOXES = ActivityOpinion(1, ("box", "walk"), (0.9, 0.05))

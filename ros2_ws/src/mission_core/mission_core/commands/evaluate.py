@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mission_core.commands import evaluate_dataset
 from mission_core.errors import ConfigurationError
-from mission_core.models.card import model_directory
+from mission_core.models.card import model_directory, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,8 +100,10 @@ def _evaluate_bag(arguments: argparse.Namespace) -> int:
 def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     from mission_core.calibration import load_calibration
     from mission_core.gallery.store import SqliteGallery
+    from mission_core.models.reid.gate import WalkingGate
     from mission_core.models.reid.model import ReidModel
     from mission_core.models.reid.ranking import Reidentifier
+    from mission_core.models.reid.second_opinion import SecondOpinion
     from mission_core.parameters import from_parameters, node_parameters
     from mission_core.pipeline import Pipeline
     from mission_core.radar.tracking import RadarTracker, TrackerConfig
@@ -119,8 +121,13 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
     calibration = load_calibration(tracker["calibration"])
     others = [calibration.pose_of_radar(name).seen_from(calibration.radar) for name in bag.more_radars()]
     config = from_parameters(TrackerConfig, tracker)
-    activity = _activity(arguments.params_file) if reid["gate"] else None
-    return Pipeline(RadarTracker(config, calibration.radar.mount, others), reidentifier, activity)
+    activity = _activity(arguments.params_file) if reid["gate"] or reid["second_opinion"] else None
+    second = None
+    if reid["second_opinion"]:
+        second = SecondOpinion.of_card(read_card(model_directory(reid["second_opinion"])), model.name)
+        second.require(*((activity.model.name, activity.model.sha256) if activity else ("", "")))
+    gate = WalkingGate() if reid["gate"] else None
+    return Pipeline(RadarTracker(config, calibration.radar.mount, others), reidentifier, activity, gate, second)
 
 
 def _activity(params_file: Path | None) -> "ActivityWatch | None":

@@ -12,8 +12,9 @@ from mission_core.data import messages
 from mission_core.errors import MissionError
 from mission_core.gallery.locate import default_gallery
 from mission_core.gallery.store import SqliteGallery
-from mission_core.models.card import DEFAULT_MODEL, model_directory
+from mission_core.models.card import DEFAULT_MODEL, model_directory, read_card
 from mission_core.models.reid.gate import WalkingGate
+from mission_core.models.reid.second_opinion import SecondOpinion
 from mission_ros import conversions
 from mission_ros.background import Worker
 from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
@@ -41,10 +42,12 @@ class Reid(ManagedNode):
         self._period = parameter(self, "period", 0.5)
         self._min_seconds = parameter(self, "min_seconds", 1.0)
         self._gate = WalkingGate() if parameter(self, "gate", True) else None
+        self._second_model = parameter(self, "second_opinion", "")
+        self._second: SecondOpinion | None = None
         self._reidentifier: Reidentifier | None = None
-        self._lock = threading.Lock()  # neither gallery nor gate changes while the gallery is being ranked
+        self._lock = threading.Lock()  # neither gallery nor opinions change while the gallery is being ranked
         self._revision = 0
-        self._gallery_problem = ""
+        self._gallery_problem = self._second_problem = ""
         self._arrived, self._rate = Rate(), Rate()
         self._intake = Intake(self)
         self._latency_ms = 0.0
@@ -59,6 +62,8 @@ class Reid(ManagedNode):
         from mission_core.models.reid.ranking import Reidentifier
 
         model = ReidModel.load(self._model_directory)
+        if self._second_model:
+            self._second = SecondOpinion.of_card(read_card(model_directory(self._second_model)), model.name)
         self._reidentifier = Reidentifier(model, period=self._period, min_seconds=self._min_seconds)
 
     def activate(self) -> None:
@@ -74,6 +79,9 @@ class Reid(ManagedNode):
         if self._gate is not None:
             self._inputs.append(Subscriber(self, ActivityArray, "micro_doppler/activities", qos_profile=RESULT))
             self._inputs[-1].registerCallback(self._on_activities)
+        if self._second is not None:
+            self._inputs.append(Subscriber(self, RankedIdentitiesArray, "micro_doppler/identities", qos_profile=RESULT))
+            self._inputs[-1].registerCallback(self._on_second_opinion)
         self._inputs[0].registerCallback(lambda _: self._arrived.tick())
         worker = self._worker
         self._synchronizer = TimeSynchronizer(self._inputs[:2], _WAITING)
@@ -100,6 +108,8 @@ class Reid(ManagedNode):
             frame = messages.tracked_frame(tracks, cloud)
             with self._lock:
                 rankings, revision = self._reidentifier.step(frame, self._others(frame.stamp_ns)), self._revision
+                if self._second is not None:
+                    rankings = self._second.join(frame.stamp_ns, rankings)
             model = self._reidentifier.model
             self._publisher.publish(
                 conversions.rankings_to_msg(
@@ -118,6 +128,17 @@ class Reid(ManagedNode):
         assert self._gate is not None
         with self._lock:
             self._gate.add(messages.stamp_ns(message), messages.activities(message))
+
+    def _on_second_opinion(self, message: RankedIdentitiesArray) -> None:
+        assert self._second is not None
+        try:
+            self._second.require(message.model_id, message.model_sha256)
+        except MissionError as error:
+            self._second_problem = str(error)
+            return
+        self._second_problem = ""
+        with self._lock:
+            self._second.add(messages.stamp_ns(message), messages.rankings(message))
 
     def _others(self, stamp_ns: int) -> frozenset[int]:
         """Tracks that do something else than walk."""
@@ -154,7 +175,7 @@ class Reid(ManagedNode):
         values |= {"latency_ms": self._latency_ms, "gallery_revision": self._revision} | self._intake.counters()
         if self._reidentifier is None:
             return Report(Level.ERROR, f"no model from {self._model_directory}", values)
-        if problem := self._gallery_problem or self._intake.problem:
+        if problem := self._gallery_problem or self._second_problem or self._intake.problem:
             return Report(Level.ERROR, problem, values)
         if not rate:
             return Report(Level.WARN, "no tracks arrive on radar/tracks", values)

@@ -1,7 +1,6 @@
-"""What micro_doppler tells and reid heeds, for the offline composition of both."""
+"""What micro_doppler tells, for the offline composition."""
 
 from mission_core.models.mra_net.model import Recogniser
-from mission_core.models.reid.gate import WalkingGate
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import RadarProfile
 from mission_core.types import ActivityOpinion, DopplerKind, DopplerTimeMap, Mount, RadarFrame, Ranking, TrackedFrame
@@ -17,6 +16,9 @@ class ActivityWatch:
         mount: of the radar.
         num_frames: longest map.
 
+    Attributes:
+        model: of the recogniser.
+
     Raises:
         ModelError: the model reads other maps.
     """
@@ -25,19 +27,15 @@ class ActivityWatch:
         self, recogniser: Recogniser, kind: DopplerKind, profile: RadarProfile, mount: Mount, num_frames: int
     ) -> None:
         recogniser.model.require(kind, profile.velocities, profile.frame_period)
+        self.model = recogniser.model
         self._recogniser, self._kind, self._profile, self._mount = recogniser, kind, profile, mount
-        self._gate = WalkingGate()
         self._maps = DopplerMaps(
             kind, velocities=profile.velocities, num_frames=num_frames, frame_period=profile.frame_period
         )
 
-    def step(
-        self, tracked: TrackedFrame, frame: RadarFrame
-    ) -> tuple[frozenset[int], list[ActivityOpinion], list[Ranking]]:
-        """Takes a frame; returns the tracks that do something else than walk, opinions and identities."""
-        opinions, rankings = self._recogniser.step(self._maps_of(tracked, frame))
-        self._gate.add(tracked.stamp_ns, opinions)
-        return self._gate.others(tracked.stamp_ns), opinions, rankings
+    def step(self, tracked: TrackedFrame, frame: RadarFrame) -> tuple[list[ActivityOpinion], list[Ranking]]:
+        """Takes a frame; returns what each track does, and who of the people that the network knows it is."""
+        return self._recogniser.step(self._maps_of(tracked, frame))
 
     def _maps_of(self, tracked: TrackedFrame, frame: RadarFrame) -> list[DopplerTimeMap]:
         if self._kind == "points":
