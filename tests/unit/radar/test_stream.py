@@ -241,6 +241,22 @@ def test_empty_and_sub_frames_are_no_less_of_a_run() -> None:
     assert check_run([frame_of("sdk3", number=number) for number in range(1, 60)]) == StreamCounters(frames=59)
 
 
+@pytest.mark.parametrize("lost", range(1, 8))
+@pytest.mark.parametrize("arrived", range(1, 9))
+def test_a_frame_into_whose_last_bytes_the_next_one_reaches_is_no_part_of_a_run(lost: int, arrived: int) -> None:
+    frames = [moving(number) for number in range(1, 9)]
+    stream = FrameStream()
+    stream.feed(frames[0])
+    first = stream.feed(b"".join(frames[1:7])[:-lost] + frames[7][:arrived])
+    assert numbers(first + stream.feed(frames[7][arrived:])) == [2, 3, 4, 5, 6, 8]
+
+
+def test_the_layout_of_a_run_is_believed_as_that_of_its_frames() -> None:
+    name = "people_counting"
+    others = [frame_of(name, ONE_POINT[name], number=number) for number in range(1, 60)]
+    assert check_run([moving(number) for number in range(1, 40)] + others).frames == 39
+
+
 pieces = st.one_of(
     st.tuples(st.integers(0, 9), st.integers(1, 9)).map(
         lambda run: b"".join(moving(number) for number in range(run[0], run[0] + run[1]))

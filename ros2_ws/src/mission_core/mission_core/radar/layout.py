@@ -30,7 +30,7 @@ MAX_PACKET_BYTES = 64 * 1024
 MAX_TLVS = 32
 
 _TLV_HEADER = struct.Struct("<2I")
-_SEQUENCE = ("version", "platform", "frame_number", "subframe_number")
+_PLACE = ("frame_number", "subframe_number")
 _SHAPE = ("packet_bytes", "num_points", "num_tlvs")
 
 
@@ -91,7 +91,7 @@ class Layout:
         self._code = struct.Struct(f"<8s{''.join(codes)}")
         self._pick = itemgetter(*(fields.index(each) if each in fields else -1 for each in FrameHeader._fields))
         self._shape = struct.Struct("<8s" + _only(_SHAPE, words, codes))
-        self._sequence = struct.Struct("<8x" + _only(_SEQUENCE, words, codes))
+        self._place = struct.Struct("<8x" + _only(_PLACE, words, codes))
         self.has_checksum = "checksum" in fields
         self.uncounted_bytes = TLV_HEADER_BYTES if counts_itself else 0
         self.header_bytes = self._code.size
@@ -111,19 +111,9 @@ class Layout:
         except struct.error:
             raise self._cut_off() from None
 
-    def sequence(self, data: bytes | bytearray, offset: int = 0) -> tuple[int, ...]:
-        """Which frame of which sensor the one at `offset` is; nothing of it is checked.
-
-        Returns:
-            version, platform, frame_number and, where the layout has it, subframe_number, as in `FrameHeader`.
-
-        Raises:
-            FrameError: "truncated" when the header is not all there.
-        """
-        try:
-            return self._sequence.unpack_from(data, offset)
-        except struct.error:
-            raise self._cut_off() from None
+    def place(self, raw: bytes) -> tuple[int, ...]:
+        """The frame_number of a header that is all there and, where the layout has it, its subframe_number."""
+        return self._place.unpack_from(raw)
 
     def header(self, data: bytes | bytearray, offset: int = 0) -> FrameHeader:
         """Reads and checks the header at `offset`.

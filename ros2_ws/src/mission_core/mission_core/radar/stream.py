@@ -14,6 +14,7 @@ is said. Most have no checksum, so damage shows in three ways:
 What comes out depends on the bytes alone, never on how they were cut into chunks.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,20 +24,26 @@ from mission_core.radar.layout import (
     AUTO,
     LAYOUTS,
     MAGIC,
-    MAX_PACKET_BYTES,
     SDK3,
     FrameHeader,
     Layout,
     checksum_of,
     layouts_named,
 )
-from mission_core.radar.tlv import decode_detections, decode_frame, open_frame, tells_its_layout
+from mission_core.radar.tlv import decode_frame, decode_frames, tells_its_layout
 from mission_core.types import RadarFrame
 
 LARGEST_GAP = 10_000
 """Frames that may be lost in a row, a quarter of an hour."""
 TI_PLATFORM = 0x000A
 """Upper half of the platform in TI's headers: 0xA6843, 0xA1843, ..."""
+WINDOW = 96 * 1024
+"""Bytes in which undamaged frames are looked for at once; arrays of what they become stay below 128 KiB, from which on
+memory is asked of the system each time."""
+_BEGINNING = struct.Struct("<8s4I")
+"""Magic word, version, length, platform and number, with which all headers without a checksum begin."""
+_BEYOND = len(MAGIC) - 1
+"""Bytes behind a frame without which a magic word may begin in it unseen."""
 LEAST_HEADER_BYTES = min(layout.header_bytes for layout in LAYOUTS.values())
 DOUBTS = 8
 """Headers in a row that do not go with what was before, after which that is forgotten."""
@@ -90,7 +97,7 @@ class FrameStream:
         self._possible = self._layouts = layouts_named(layout)
         self._doubts = 0  # headers that were none, in a row
         self._believed = 0  # frames that had the present layout
-        self._buffer = bytearray()
+        self._buffer = b""
         self._start = 0  # of the current frame in the buffer
         self._searched = 0  # the current frame holds no later header that begins before this
         self._resume = 0  # where to go on if it is none
@@ -127,7 +134,7 @@ class FrameStream:
 
     def _take(self, *, final: bool) -> list[RadarFrame]:
         frames = list(self._frames(final))
-        del self._buffer[: self._start]
+        self._buffer = self._buffer[self._start :]
         self._searched -= self._start
         self._start = 0
         return frames
@@ -159,24 +166,12 @@ class FrameStream:
         last, layout = self._last, self._layouts[0]
         if last is None or not self._in_step or len(self._layouts) > 1 or layout.has_checksum:
             return []
-        due = last.version, last.platform, last.frame_number + 1
-        several = len(self._buffer) - self._start >= 2 * last.packet_bytes
-        if not several or layout.sequence(self._buffer, self._start)[:3] != due:
+        if len(self._buffer) - self._start < 2 * last.packet_bytes:
             return []
-        _, *pieces = bytes(self._buffer[self._start : self._start + MAX_PACKET_BYTES]).split(MAGIC)
-        opened = []
-        for piece in pieces[:-1]:  # where the last one ends is not known yet
-            raw = MAGIC + piece
-            try:
-                version, platform, number, *sub_frame = layout.sequence(raw)
-                if (version, platform, number) != due:
-                    break
-                opened.append(open_frame(raw, layout, number, *sub_frame))
-            except FrameError:
-                break
-            due = version, platform, number + 1
-        decode_detections(opened)
-        frames = [frame for frame, _ in opened]
+        try:
+            frames = decode_frames(_chain(self._buffer, self._start, last), layout)
+        except FrameError:
+            return []
         if frames:
             self._accept_run(frames, layout)
         return frames
@@ -241,7 +236,7 @@ class FrameStream:
             return None
         if len(self._buffer) < end:
             raise FrameError("truncated", "the stream ends within a frame")
-        frame = decode_frame(bytes(self._buffer[self._start : end]), layout)
+        frame = decode_frame(self._buffer[self._start : end], layout)
         if len(self._layouts) > 1 and not tells_its_layout(frame):
             raise FrameError("bad_header", f"nothing in the frame tells that its layout is {layout.name}")
         return frame
@@ -366,6 +361,24 @@ def read_frames(source: Readable, stream: FrameStream, chunk_bytes: int = 1) -> 
     yield from stream.finish()
 
 
+def _chain(buffer: bytes, start: int, last: FrameHeader) -> list[bytes]:
+    """What should be frames, from `start` on: each is as long as it says and has the number after the last one.
+
+    None where a magic word is within one of them.
+    """
+    found, begin, number = [], start, last.frame_number
+    limit = min(start + WINDOW, len(buffer))
+    while begin + _BEGINNING.size <= limit:
+        number += 1
+        _, version, packet_bytes, platform, told = _BEGINNING.unpack_from(buffer, begin)
+        end = begin + packet_bytes
+        if told != number or version != last.version or platform != last.platform or end + _BEYOND > limit:
+            break
+        found.append(buffer[begin:end])
+        begin = end
+    return found if buffer.count(MAGIC, start, begin + _BEYOND) == len(found) else []
+
+
 def _same_sensor(a: FrameHeader, b: FrameHeader) -> bool:
     return a.version == b.version and a.platform == b.platform
 
@@ -386,12 +399,12 @@ def _place(header: FrameHeader) -> tuple[int, int]:
     return header.frame_number, header.subframe_number
 
 
-def _find_magic(buffer: bytearray, start: int, end: int) -> int:
+def _find_magic(buffer: bytes, start: int, end: int) -> int:
     """First position in [start, end) where the magic word begins, cut off by the buffer's end or not; -1 for none."""
     position = buffer.find(MAGIC, start, end + len(MAGIC) - 1)
     if position < 0:
         # no byte of the magic word occurs in it twice, so only the last occurrence of its first byte can begin one
         position = buffer.rfind(MAGIC[:1], max(start, len(buffer) - len(MAGIC) + 1), end)
-        if position >= 0 and not MAGIC.startswith(bytes(buffer[position:])):
+        if position >= 0 and not MAGIC.startswith(buffer[position:]):
             return -1
     return position

@@ -22,6 +22,7 @@ from mission_core.radar.contents import (
     SIDE_INFO_STEP,
     STATIC_POINTS,
     STATIC_SIDE_INFO,
+    Decoder,
     sdk2_doppler_bins,
 )
 from mission_core.radar.layout import (
@@ -77,10 +78,7 @@ def decode_frame(raw: bytes, layout: Layout | None = None) -> RadarFrame:
         FrameError: "truncated", "bad_header" or "bad_tlv", see `FrameError.kind`.
     """
     if layout is not None:
-        header = layout.header(raw)
-        opened = open_frame(raw, layout, header.frame_number, header.subframe_number)
-        decode_detections([opened])
-        return opened[0]
+        return decode_frames([raw], layout)[0]
     problem = FrameError("bad_header", f"a frame of {len(raw)} bytes adds up with no known layout")
     for each in LAYOUTS.values():
         try:
@@ -108,41 +106,51 @@ def _says_something(part: object) -> bool:
     return not isinstance(part, np.ndarray) or part.size > 0
 
 
-def open_frame(
-    raw: bytes, layout: Layout, frame_number: int, sub_frame: int = 0
-) -> tuple[RadarFrame, Detections | None]:
-    """Checks a whole frame and decodes all in it but those detections that can be decoded with those of others.
+def decode_frames(raws: Sequence[bytes], layout: Layout) -> list[RadarFrame]:
+    """Decodes whole frames as far as they are sound, those of a stream together: numpy takes its time per call.
+
+    Arrays of detections of frames that are decoded together are views of one.
 
     Raises:
-        FrameError: as `decode_frame`.
+        FrameError: as `decode_frame`: the first is not sound.
     """
-    plan = plan_of(raw, layout)
-    if plan.parts:
-        points, contents = _contents(raw, layout, plan.parts)
-    else:
-        points, contents = NO_POINTS, RadarContents()
-    frame = RadarFrame(frame_number, points, layout.name, raw, contents, plan.unknown_tlvs, 0, sub_frame)
-    if len(points):
-        _drop_nonfinite([frame], points)
-    return frame, plan.detections
+    frames: list[RadarFrame] = []
+    left: list[tuple[RadarFrame, Detections]] = []
+    for raw in raws:
+        try:
+            plan = plan_of(raw, layout)
+            points, contents = _contents(raw, layout, plan.parts) if plan.parts else (NO_POINTS, RadarContents())
+        except FrameError:
+            if frames:
+                break
+            raise
+        number, *sub_frame = layout.place(raw)
+        frame = RadarFrame(number, points, layout.name, raw, contents, plan.unknown_tlvs, 0, *sub_frame)
+        if plan.detections is not None:
+            left.append((frame, plan.detections))
+        elif len(points):
+            _drop_nonfinite([frame], points)
+        frames.append(frame)
+    for decoders, group in itertools.groupby(left, key=_decoders):
+        _decode_detections(list(group), *decoders)
+    return frames
 
 
-def decode_detections(opened: Sequence[tuple[RadarFrame, Detections | None]]) -> None:
-    """Gives frames the detections that `open_frame` left, those of all at once: numpy takes its time per call.
+def _decoders(left: tuple[RadarFrame, Detections]) -> tuple[Decoder, Decoder | None]:
+    return left[1].decoders
 
-    The arrays of frames decoded together are views of one.
-    """
-    left = [(frame, detections) for frame, detections in opened if detections is not None]
-    for (decode, decode_side_info), group in itertools.groupby(left, key=lambda each: each[1].decoders):
-        together = list(group)
-        points = decode(b"".join([frame.raw[detections.points] for frame, detections in together]))
-        if decode_side_info is not None:
-            points += decode_side_info(b"".join([frame.raw[detections.side_info] for frame, detections in together]))
-        end = 0
-        for frame, detections in together:
-            begin, end = end, end + detections.number
-            frame.points = points[begin:end]
-        _drop_nonfinite([frame for frame, _ in together], points)
+
+def _decode_detections(
+    left: Sequence[tuple[RadarFrame, Detections]], decode: Decoder, decode_side_info: Decoder | None
+) -> None:
+    points = decode(b"".join([frame.raw[detections.points] for frame, detections in left]))
+    if decode_side_info is not None:
+        points += decode_side_info(b"".join([frame.raw[detections.side_info] for frame, detections in left]))
+    end = 0
+    for frame, detections in left:
+        begin, end = end, end + detections.number
+        frame.points = points[begin:end]
+    _drop_nonfinite([frame for frame, _ in left], points)
 
 
 def _drop_nonfinite(frames: Sequence[RadarFrame], points: Points) -> None:
