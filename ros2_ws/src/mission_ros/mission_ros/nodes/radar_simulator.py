@@ -10,6 +10,7 @@ from mission_core.paths import state_directory
 from mission_core.sim.evm import SimulatedEvm, walking_frames
 from mission_core.sim.placed import seen_from
 from mission_core.sim.rooms import live_room
+from mission_core.sim.stops import stopping_room
 from mission_ros.diagnostics import Diagnostics, Level, Report
 from mission_ros.node_table import SIM_PEOPLE
 from mission_ros.runtime import parameter, run, texts
@@ -27,6 +28,8 @@ class RadarSimulator(Node):
         start_time = parameter(self, "start_time", 0.0)
         calibration = load_calibration(parameter(self, "calibration", ""))
         scenario, pose = live_room("radar", people, seed), calibration.pose_of_radar(radar)
+        if stops := parameter(self, "stops", ""):
+            scenario = stopping_room(scenario, stops)
         if pose is not calibration.radar:
             scenario = seen_from(scenario, pose.seen_from(calibration.radar))
         walked = (lambda: time.time() - start_time) if start_time else None
