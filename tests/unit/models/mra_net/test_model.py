@@ -9,10 +9,10 @@ import pytest
 import torch
 import yaml
 
-from mission_core.data.doppler_windows import NOBODY, MapShape
+from mission_core.data.doppler_windows import NOBODY, LabelledMaps, MapShape
 from mission_core.errors import ConfigurationError, ModelError
 from mission_core.models.mra_net.configuration import MraNetConfig, RecognitionTraining
-from mission_core.models.mra_net.export import export, write_model
+from mission_core.models.mra_net.export import export, prior_of, write_model
 from mission_core.models.mra_net.model import Recogniser, RecognitionModel
 from mission_core.models.mra_net.network import Recognizer, mra_net_trunk
 from mission_core.models.mra_net.training import fit_temperature
@@ -160,3 +160,26 @@ def test_a_temperature_makes_probabilities_mean_what_they_say():
     truth = (shares.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
     assert fit_temperature((4.0 * logits).astype(np.float32), truth) == pytest.approx(4.0, rel=0.05)
     assert fit_temperature((0.3 * logits).astype(np.float32), truth) == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("people", "person", "expected"),
+    [
+        (("P00", NOBODY), [0, 1, 1, 0], {"prior_unknown": 0.6667}),
+        (("P00", NOBODY), [0, 0, 0, 1], {}),
+        (("P00", "P01"), [0, 1, 1, 0], {}),
+    ],
+)
+def test_the_card_says_how_many_of_those_who_walked_were_nobody_to_tell_apart(
+    people: tuple[str, ...], person: list[int], expected: dict[str, float]
+) -> None:
+    learnt = LabelledMaps(
+        maps=np.zeros((4, 2, 2), np.float32),
+        activity=np.array([1, 1, 1, 0]),
+        person=np.array(person),
+        take=np.array(["a", "b", "c", "d"]),
+        held_out=np.zeros(4, np.bool_),
+        activities=("box", "walk"),
+        people=people,
+    )
+    assert prior_of(learnt) == expected

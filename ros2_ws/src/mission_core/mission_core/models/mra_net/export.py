@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mission_core import __version__
+from mission_core.data.doppler_windows import NOBODY, LabelledMaps
 from mission_core.errors import ModelError
 from mission_core.metrics import expected_calibration_error
 from mission_core.models.card import WEIGHTS, sha256_of, write_card
@@ -15,6 +16,7 @@ from mission_core.models.mra_net.configuration import RecognitionTraining
 from mission_core.models.mra_net.model import KIND, RecognitionModel, without_nobody
 from mission_core.models.mra_net.network import ACTIVITY, IDENTITY, LOSS_WEIGHTS, Recognizer
 from mission_core.models.mra_net.training import PROFILES, load_maps, load_recognizer, parts_of, recognition
+from mission_core.models.reid.gate import WALK
 from mission_core.paths import share_directory
 from mission_core.radar.profile import load_profile
 from mission_core.train import BEST, plain
@@ -42,9 +44,11 @@ def export(config: RecognitionTraining, run: Path, output: Path, *, workers: int
     maps = load_maps(config, workers)
     network = load_recognizer(config, maps, run)
     write_model(network, config, output, maps.activities, maps.people)
-    found = recognition(network, parts_of(config, maps).test)
+    parts = parts_of(config, maps)
+    found = recognition(network, parts.test)
     card = {
         **RecognitionModel.load(output).card,
+        **prior_of(parts.train),
         "test": {
             "protocol": "windows of takes of known people, and of strangers, that nothing was learnt from",
             **{
@@ -112,6 +116,15 @@ def write_model(
         "limits": LIMITS,
     }
     write_card(output, card)
+
+
+def prior_of(learnt: LabelledMaps) -> dict[str, float]:
+    """How likely somebody who walks was none of the people to tell apart, in what was learnt from; empty: never."""
+    if NOBODY not in learnt.people or WALK not in learnt.activities:
+        return {}
+    walks = learnt.activity == learnt.activities.index(WALK)
+    share = float((learnt.person[walks] == learnt.people.index(NOBODY)).mean())
+    return {"prior_unknown": round(share, 4)} if 0.0 < share < 1.0 else {}
 
 
 def _saved(run: Path) -> dict[str, Any]:
