@@ -20,16 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mission_core.errors import FrameError, FrameErrorKind
-from mission_core.radar.layout import (
-    AUTO,
-    LAYOUTS,
-    MAGIC,
-    SDK3,
-    FrameHeader,
-    Layout,
-    checksum_of,
-    layouts_named,
-)
+from mission_core.radar.layout import AUTO, LAYOUTS, MAGIC, SDK3, FrameHeader, Layout, checksum_of, layouts_named
 from mission_core.radar.tlv import decode_frame, decode_frames, tells_its_layout
 from mission_core.types import RadarFrame
 
@@ -364,15 +355,17 @@ def read_frames(source: Readable, stream: FrameStream, chunk_bytes: int = 1) -> 
 def _chain(buffer: bytes, start: int, last: FrameHeader) -> list[bytes]:
     """What should be frames, from `start` on: each is as long as it says and has the number after the last one.
 
-    None where a magic word is within one of them.
+    No frames where a magic word is within one of them: then each has to be looked into.
     """
     found, begin, number = [], start, last.frame_number
     limit = min(start + WINDOW, len(buffer))
     while begin + _BEGINNING.size <= limit:
         number += 1
-        _, version, packet_bytes, platform, told = _BEGINNING.unpack_from(buffer, begin)
+        magic, version, packet_bytes, platform, told = _BEGINNING.unpack_from(buffer, begin)
+        if magic != MAGIC or version != last.version or platform != last.platform or told != number:
+            break
         end = begin + packet_bytes
-        if told != number or version != last.version or platform != last.platform or end + _BEYOND > limit:
+        if end + _BEYOND > limit:
             break
         found.append(buffer[begin:end])
         begin = end
