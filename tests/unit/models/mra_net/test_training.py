@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mission_core.data.doppler_windows import LabelledMaps, MapShape
 from mission_core.errors import ConfigurationError
@@ -134,6 +135,16 @@ def test_what_is_made_up_is_none_of_the_activities(tmp_path):
     disordered = torch.stack([made_up(each, rng) for each in torch.from_numpy(test.maps)])
     none = told_of(network, disordered.numpy())["activity"][:, 2]
     assert none.mean() > 2.0 * found.told[:, 2].mean()  # some of these toys are as good in disorder
+
+
+def test_what_is_made_up_is_normalised_with_the_rest():
+    """Else the statistics of a batch of its own would tell it, in training, and nothing would when it counts."""
+    task = RecognitionTask(replace(CONFIG, made_up=0.25), parts_of(CONFIG, toy()))
+    task.train()
+    task.loss(np.random.default_rng(0))
+    norms = [each for each in task.network.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert norms
+    assert {int(each.num_batches_tracked) for each in norms} == {1}
 
 
 @pytest.mark.parametrize("seed", range(6))

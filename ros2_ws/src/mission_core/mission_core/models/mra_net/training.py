@@ -154,7 +154,10 @@ class RecognitionTask(Task):
         if isinstance(trunk, peers.Autoencoder) and self.drawn <= PRETRAINING * self.config.steps:
             loss = trunk.reconstruction_loss(self.network.scaled(maps))
             return loss, {"reconstruction": float(loss.detach())}
-        logits = self.network(maps)
+        none = self._none_of_these(maps, rng)
+        # in one pass: apart, batch normalisation alone would tell what is made up
+        everything = self.network(torch.cat([maps, none]))
+        logits = {name: each[: len(maps)] for name, each in everything.items()}
         losses = {
             name: functional.cross_entropy(logits[name], truth[drawn].to(device()), reduction="none")
             for name, truth in self._truth.items()
@@ -162,9 +165,10 @@ class RecognitionTask(Task):
         }
         told = {f"{name}_nat": float(each.detach().mean()) for name, each in losses.items()}
         loss = self._joined(losses, logits)
-        if self.config.made_up > 0:
-            none = self._none_of_these(maps, rng)
-            loss, told = loss + self.config.made_up * none, {**told, "none_nat": float(none.detach())}
+        if len(none):
+            unlike = everything[ACTIVITY][len(maps) :]
+            wrong = functional.cross_entropy(unlike, torch.full((len(none),), unlike.shape[1] - 1, device=none.device))
+            loss, told = loss + self.config.made_up * wrong, {**told, "none_nat": float(wrong.detach())}
         return loss, told
 
     def _joined(self, losses: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Tensor:
@@ -175,10 +179,9 @@ class RecognitionTask(Task):
         return multitask_loss(losses[ACTIVITY], losses[IDENTITY], weights, self.config.weighting)
 
     def _none_of_these(self, maps: Tensor, rng: np.random.Generator) -> Tensor:
-        """Cross-entropy of telling that made-up maps show no activity."""
-        count = max(round(self.config.made_up * len(maps)), 1)
-        logits = self.network(torch.stack([made_up(each, rng) for each in maps[:count]]))[ACTIVITY]
-        return functional.cross_entropy(logits, torch.full((count,), logits.shape[1] - 1, device=logits.device))
+        """(M, H, W) Maps that show no activity, made of some that do; none where nothing is to be made up."""
+        count = max(round(self.config.made_up * len(maps)), 1) if self.config.made_up > 0 else 0
+        return torch.stack([made_up(each, rng) for each in maps[:count]]) if count else maps[:0]
 
     def validate(self) -> tuple[float, dict[str, Any]]:
         """See Task: the mean over the tasks of the macro F1."""
