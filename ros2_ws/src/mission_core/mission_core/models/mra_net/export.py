@@ -24,8 +24,8 @@ from mission_core.train import BEST, plain
 PARITY = 1e-5
 """Largest difference between the trained and the exported network that is accepted."""
 LIMITS = """\
-Trained and tested on simulated people only, see docs/twin.md: nothing is claimed about real people. Tells apart the
-people it was trained with and nobody else."""
+Trained and tested on simulated people only, see docs/twin.md: nothing is claimed about real people. Of people it tells
+apart those that are named here and nobody else."""
 
 
 def export(config: RecognitionTraining, run: Path, output: Path, *, workers: int = 1) -> RecognitionModel:
@@ -48,7 +48,7 @@ def export(config: RecognitionTraining, run: Path, output: Path, *, workers: int
     found = recognition(network, parts.test)
     card = {
         **RecognitionModel.load(output).card,
-        **prior_of(parts.train),
+        **(prior_of(parts.train) if IDENTITY in network.heads else {}),
         "test": {
             "protocol": "windows of takes of known people, and of strangers, that nothing was learnt from",
             **{
