@@ -224,6 +224,27 @@ def test_two_writers_take_turns(path):
         assert store.revision == 20
 
 
+def test_a_new_gallery_may_be_opened_by_several_at_once(tmp_path):
+    paths = [tmp_path / f"{k}.sqlite3" for k in range(20)]
+    together = threading.Barrier(4)
+    faults: list[GalleryError] = []
+
+    def open_all() -> None:
+        for path in paths:
+            together.wait(30)
+            try:
+                SqliteGallery(path, MODEL).close()
+            except GalleryError as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=open_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not faults
+
+
 def test_one_store_serves_several_threads(path):
     with SqliteGallery(path, MODEL) as store:
         counts: list[int] = []

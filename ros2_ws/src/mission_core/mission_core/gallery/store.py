@@ -260,7 +260,7 @@ class SqliteGallery:
         self._check_kind(may_be_empty=creates)
         with self._translated():
             if not read_only:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._switch_to_wal()
             for pragma in ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
         if creates:
@@ -270,6 +270,19 @@ class SqliteGallery:
             if fault != "ok":
                 raise self._damaged(fault)
             self._check_model()
+
+    def _switch_to_wal(self) -> None:
+        """Waits as long as for any transaction, which SQLite itself does not where several switch a new file at once."""
+        patience = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _check_kind(self, *, may_be_empty: bool) -> None:
         """Makes sure of the file before anything is changed in it."""
