@@ -272,7 +272,7 @@ class SqliteGallery:
             self._check_model()
 
     def _switch_to_wal(self) -> None:
-        """Waits as long as for any transaction, which SQLite itself does not where several switch a new file at once."""
+        """Waits as for any transaction, which SQLite itself does not where several switch a new file at once."""
         patience = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
