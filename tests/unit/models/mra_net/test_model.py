@@ -87,16 +87,6 @@ def test_nobody_in_view_is_nothing_to_tell(model):
     assert model.tell([]) == ([], [])
 
 
-def test_another_kind_of_maps_is_refused(model):
-    model.require("points", PROFILE.velocities, PROFILE.frame_period)
-    with pytest.raises(ModelError, match="reads maps of kind 'points', these are of kind 'heatmap'"):
-        model.require("heatmap", PROFILE.velocities, PROFILE.frame_period)
-    with pytest.raises(ModelError, match=r"every 100 ms, the radar gives 32 velocities .* every 50 ms: run"):
-        model.require("points", PROFILE.velocities, 0.05)
-    with pytest.raises(ModelError, match="the radar gives 16 velocities"):
-        model.require("points", PROFILE.velocities[::2], 0.1)
-
-
 def test_a_card_of_another_model_is_refused(directory):
     path = directory / "card.yaml"
     card = yaml.safe_load(path.read_text())

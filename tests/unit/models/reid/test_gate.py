@@ -13,13 +13,14 @@ BOXES = ActivityOpinion(1, ("box", "walk"), (0.9, 0.05))
 WALKS = ActivityOpinion(2, ("box", "walk"), (0.1, 0.8))
 NOT_YET = ActivityOpinion(3, (), ())
 NONE_OF_THESE = ActivityOpinion(4, ("box", "walk"), (0.1, 0.1))
+NOT_WALKING = ActivityOpinion(5, ("box", "sit", "walk"), (0.3, 0.3, 0.1))
 
 
 def test_who_does_something_else_is_told_a_moment_later():
     gate = WalkingGate()
-    gate.add(0, [BOXES, WALKS, NOT_YET, NONE_OF_THESE])
+    gate.add(0, [BOXES, WALKS, NOT_YET, NONE_OF_THESE, NOT_WALKING])
     assert gate.others(DELAY_NS - 1) == frozenset()
-    assert gate.others(DELAY_NS) == {1, 4}
+    assert gate.others(DELAY_NS) == {1, 5}  # what is not known is left to the speed
 
 
 def test_the_newest_opinion_that_is_old_enough_counts():

@@ -133,6 +133,7 @@ def _pipeline(arguments: argparse.Namespace, bag: "BagReader") -> "Pipeline":
 def _activity(params_file: Path | None) -> "ActivityWatch | None":
     """What the node micro_doppler does with these parameters, if it tells activities."""
     from mission_core.calibration import load_calibration
+    from mission_core.models.mra_net.choice import chosen_model
     from mission_core.models.mra_net.model import Recogniser, RecognitionModel
     from mission_core.models.mra_net.watch import ActivityWatch
     from mission_core.parameters import node_parameters
@@ -140,11 +141,12 @@ def _activity(params_file: Path | None) -> "ActivityWatch | None":
     from mission_core.radar.profile import load_profile
 
     node = node_parameters("micro_doppler", params_file)
-    if not node["model"]:
-        return None
-    model = RecognitionModel.load(model_directory(node["model"]))
-    recogniser = Recogniser(model, period=node["period"], min_seconds=node["min_seconds"])
     profile = load_profile(shared_file(node["profile"], "config/radar"))
+    directory = chosen_model(node["model"], node["kind"], profile)
+    if directory is None:
+        return None
+    model = RecognitionModel.load(directory)
+    recogniser = Recogniser(model, period=node["period"], min_seconds=node["min_seconds"])
     mount = load_calibration(node["calibration"]).radar.mount
     return ActivityWatch(recogniser, node["kind"], profile, mount, node["num_frames"])
 

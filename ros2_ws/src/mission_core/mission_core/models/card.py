@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from mission_core.errors import ModelError
-from mission_core.paths import shared_file
+from mission_core.paths import share_directory, shared_file
 
 WEIGHTS = "model.pt"
 CARD = "card.yaml"
@@ -38,6 +38,12 @@ def read_card(directory: Path) -> Mapping[str, Any]:
     if not isinstance(card, dict) or not {"name", "kind", "sha256", "input"} <= card.keys():
         raise ModelError(f"{path} is no model card: name, kind, sha256 and input are expected; export the model again")
     return card
+
+
+def shipped_models(kind: str) -> list[Path]:
+    """Directories of the models of a kind that come with mission, by name."""
+    cards = sorted((share_directory() / "models").glob(f"*/{CARD}"))
+    return [card.parent for card in cards if read_card(card.parent)["kind"] == kind]
 
 
 def model_sha256(directory: Path) -> str:

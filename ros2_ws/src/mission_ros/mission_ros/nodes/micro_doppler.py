@@ -13,7 +13,7 @@ from sensor_msgs.msg import PointCloud2
 from mission_core.calibration import load_calibration
 from mission_core.data import messages
 from mission_core.errors import ConfigurationError
-from mission_core.models.card import model_directory
+from mission_core.models.mra_net.choice import AUTO, chosen_model
 from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import load_profile
@@ -44,7 +44,7 @@ class MicroDoppler(ManagedNode):
         self._num_frames = parameter(self, "num_frames", 64)
         self._profile_name = parameter(self, "profile", "walking_10fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._model = parameter(self, "model", "")
+        self._model = parameter(self, "model", AUTO)
         self._period = parameter(self, "period", 0.5)
         self._min_seconds = parameter(self, "min_seconds", 1.0)
         self._recogniser: Recogniser | None = None
@@ -68,11 +68,11 @@ class MicroDoppler(ManagedNode):
             num_frames=self._num_frames,
             frame_period=self._profile.frame_period,
         )
-        if self._model:
+        directory = chosen_model(self._model, self._kind, self._profile)
+        if directory is not None:
             from mission_core.models.mra_net.model import Recogniser, RecognitionModel  # torch takes seconds to import
 
-            model = RecognitionModel.load(model_directory(self._model))
-            model.require(self._kind, self._profile.velocities, self._profile.frame_period)
+            model = RecognitionModel.load(directory)
             self._recogniser = Recogniser(model, period=self._period, min_seconds=self._min_seconds)
 
     def activate(self) -> None:
@@ -141,6 +141,7 @@ class MicroDoppler(ManagedNode):
         values = {"kind": self._kind, "rate_hz": rate, "frames": self._rate.total} | self._intake.counters()
         values["received_frames"] = self._arrived.total  # those without their cloud among them
         values["latency_ms"] = self._latency_ms
+        values["model"] = self._recogniser.model.name if self._recogniser is not None else ""
         if self._intake.problem:
             return Report(Level.ERROR, self._intake.problem, values)
         if not rate:

@@ -59,6 +59,7 @@ class RecognitionTraining(Schedule):
         batch: maps per step.
         made_up: share of further maps in a batch that show no activity at all; with them NONE is one of the activities.
         young: share of the maps that are shown as of a track that has just begun.
+        crowded: share of the maps that are shown as of somebody among others, as takes of one person do not have them.
         kept, lost: the windows that are learnt from are there once more for each of these: with that share of the
             points kept, and of the frames lost. Of RadHAR alone.
         folds: of cross validation.
@@ -79,6 +80,7 @@ class RecognitionTraining(Schedule):
     batch: int = 128
     made_up: float = 0.0
     young: float = 0.0
+    crowded: float = 0.0
     kept: tuple[float, ...] = ()
     lost: tuple[float, ...] = ()
     folds: int = 5
@@ -100,8 +102,9 @@ class RecognitionTraining(Schedule):
                 f"batch={self.batch}, fold={self.fold} of {self.folds}: expected batches of two or more, and a fold "
                 "below their number"
             )
-        if min(self.made_up, self.young) < 0 or self.young > 1:
-            raise ConfigurationError(f"made_up={self.made_up:g}, young={self.young:g}: expected shares")
+        for name in ("made_up", "young", "crowded"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name):g}, expected a share")
         if isinstance(self.weighting, str) and self.weighting not in ("learned", "as_printed"):
             raise ConfigurationError(f"weighting is {self.weighting!r}, expected learned, as_printed or a ratio")
         if not isinstance(self.weighting, str) and not self.weighting > 0:

@@ -11,12 +11,9 @@ import torch
 from mission_core.data.doppler_windows import NOBODY
 from mission_core.errors import ConfigurationError, ModelError
 from mission_core.models.card import read_card, require_weights
+from mission_core.models.mra_net.choice import MapInput
 from mission_core.models.mra_net.network import ACTIVITY, IDENTITY
-from mission_core.types import ActivityOpinion, Candidate, DopplerTimeMap, Float32Array, Ranking
-
-KIND = "recognition"
-TOLERANCE = 0.02
-"""Of a frame period or a velocity axis, beside that of the card."""
+from mission_core.types import ActivityOpinion, Candidate, DopplerTimeMap, Ranking
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +23,7 @@ class RecognitionModel:
     Attributes:
         name: of the model.
         sha256: of its weights.
-        kind: of the maps it reads.
-        velocities: (H,) bin centres [m/s].
-        columns: W, the newest of a map; of a shorter one those before are taken for empty.
-        frame_period: between columns [s].
+        reads: the maps that it reads.
         activities: that it tells; what is left of the probability is none of them.
         people: whom it tells apart; what is left of the probability is anybody else.
         card: everything the card says.
@@ -37,10 +31,7 @@ class RecognitionModel:
 
     name: str
     sha256: str
-    kind: str
-    velocities: Float32Array
-    columns: int
-    frame_period: float
+    reads: MapInput
     activities: tuple[str, ...]
     people: tuple[str, ...]
     card: Mapping[str, Any]
@@ -55,16 +46,11 @@ class RecognitionModel:
         """
         directory = Path(directory)
         card = read_card(directory)
-        if card["kind"] != KIND:
-            raise ModelError(f"{directory} holds a model of kind '{card['kind']}', expected '{KIND}'")
+        reads = MapInput.of_card(card)
         try:
-            reads = card["input"]
-            kind, columns, period = str(reads["kind"]), int(reads["columns"]), float(reads["frame_period_s"])
-            slowest, fastest = map(float, reads["velocities_m_s"])
-            velocities = np.linspace(slowest, fastest, int(reads["rows"]), dtype=np.float32)
             activities, people = tuple(map(str, card["activities"])), tuple(map(str, card["people"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"the card in {directory} does not tell the network's input ({error!r})") from error
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"the card in {directory} does not tell what the network tells ({error!r})") from error
         weights_path = require_weights(directory, card)
         try:
             network = torch.jit.load(str(weights_path), map_location="cpu").eval()
@@ -74,43 +60,22 @@ class RecognitionModel:
         return cls(
             name=str(card["name"]),
             sha256=str(card["sha256"]),
-            kind=kind,
-            velocities=velocities,
-            columns=columns,
-            frame_period=period,
+            reads=reads,
             activities=activities,
             people=people,
             card=card,
             network=network,
         )
 
-    def require(self, kind: str, velocities: Float32Array, frame_period: float) -> None:
-        """Makes sure that maps are what the model was trained on.
-
-        Raises:
-            ModelError: they are of another kind, or of other axes.
-        """
-        if kind != self.kind:
-            raise ModelError(f"model {self.name} reads maps of kind '{self.kind}', these are of kind '{kind}'")
-        fits = velocities.shape == self.velocities.shape and np.allclose(
-            velocities, self.velocities, atol=TOLERANCE * float(np.ptp(self.velocities))
-        )
-        if not fits or abs(frame_period - self.frame_period) > TOLERANCE * self.frame_period:
-            raise ModelError(
-                f"model {self.name} reads {_axes(self.velocities, self.frame_period)}, the radar gives "
-                f"{_axes(velocities, frame_period)}: run the profile it was trained for "
-                f"({self.card['input'].get('profile', 'see its card')}), or train one for this profile"
-            )
-
     @torch.inference_mode()
     def tell(self, maps: Sequence[DopplerTimeMap]) -> tuple[list[ActivityOpinion], list[Ranking]]:
         """What each track does and who it is; both empty lists of opinions where the model tells only the other."""
         if not maps:
             return [], []
-        values = np.zeros((len(maps), len(self.velocities), self.columns), np.float32)
-        used = [min(each.values.shape[1], self.columns) for each in maps]
+        values = np.zeros((len(maps), len(self.reads.velocities), self.reads.columns), np.float32)
+        used = [min(each.values.shape[1], self.reads.columns) for each in maps]
         for row, each, columns in zip(values, maps, used, strict=True):
-            row[:, self.columns - columns :] = each.values[:, each.values.shape[1] - columns :]
+            row[:, self.reads.columns - columns :] = each.values[:, each.values.shape[1] - columns :]
         told = {name: logits.softmax(dim=1).tolist() for name, logits in self.network(torch.from_numpy(values)).items()}
         track_ids = [each.track_id for each in maps]
         opinions = [
@@ -146,7 +111,7 @@ class Recogniser:
             raise ConfigurationError(f"period is {period:g} s, expected more than 0")
         self.model = model
         self._period_ns = round(period * 1e9)
-        self._min_columns = min(max(round(min_seconds / model.frame_period), 1), model.columns)
+        self._min_columns = min(max(round(min_seconds / model.reads.frame_period), 1), model.reads.columns)
         self._slot = -1
         self._opinions: dict[int, ActivityOpinion] = {}
         self._rankings: dict[int, Ranking] = {}
@@ -177,7 +142,3 @@ class Recogniser:
 def without_nobody(people: Sequence[str]) -> tuple[str, ...]:
     """Those of the classes of an identity head who are somebody; NOBODY is the last, if at all."""
     return tuple(person for person in people if person != NOBODY)
-
-
-def _axes(velocities: Float32Array, period: float) -> str:
-    return f"{len(velocities)} velocities of {velocities[0]:.2f} to {velocities[-1]:.2f} m/s every {period * 1e3:g} ms"

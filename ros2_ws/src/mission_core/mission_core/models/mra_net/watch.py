@@ -10,7 +10,7 @@ class ActivityWatch:
     """Follows what the tracks do, frame by frame.
 
     Args:
-        recogniser: tells it.
+        recogniser: tells it, from such maps.
         kind: of the maps it is told by.
         profile: that the radar runs.
         mount: of the radar.
@@ -18,15 +18,11 @@ class ActivityWatch:
 
     Attributes:
         model: of the recogniser.
-
-    Raises:
-        ModelError: the model reads other maps.
     """
 
     def __init__(
         self, recogniser: Recogniser, kind: DopplerKind, profile: RadarProfile, mount: Mount, num_frames: int
     ) -> None:
-        recogniser.model.require(kind, profile.velocities, profile.frame_period)
         self.model = recogniser.model
         self._recogniser, self._kind, self._profile, self._mount = recogniser, kind, profile, mount
         self._maps = DopplerMaps(

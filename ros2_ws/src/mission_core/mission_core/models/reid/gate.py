@@ -6,8 +6,9 @@ from mission_core.models.reid.told import Told
 from mission_core.types import ActivityOpinion
 
 WALK = "walk"
-LEAST = 0.3
-"""Probability of walking below which somebody does something else."""
+MOST = 0.5
+"""Probability of anything that is known and not walking above which somebody does that. What the network does not know
+is left to the speed, as without it: a way of walking that it never saw is still walking."""
 
 
 class WalkingGate:
@@ -25,6 +26,6 @@ class WalkingGate:
         found = []
         for opinion in self._told.at(stamp_ns):
             told = dict(zip(opinion.activities, opinion.probabilities, strict=True))
-            if told and told.get(WALK, 0.0) < LEAST:
+            if sum(told.values()) - told.get(WALK, 0.0) > MOST:
                 found.append(opinion.track_id)
         return frozenset(found)
