@@ -1,6 +1,6 @@
 """What the activity network tells of people who walk back and forth in the simulated room, alone and among others.
 
-    .venv/bin/python benchmarks/activity_room.py [--model mra_net_walking] [--rooms 4] [--first-seed 100]
+    .venv/bin/python benchmarks/activity_room.py [--model mra_net_walking] [--rooms 2] [--first-seed 100]
 
 The network learnt from takes of one person each; in a room people hide each other, and their echoes meet. Everybody
 here walks all the time, so whatever else is told is wrong. "Kept from reid": how often the gate takes somebody for not
@@ -36,7 +36,7 @@ def main() -> None:
     """Walks through the rooms and prints a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="mra_net_walking", help="name or directory (%(default)s)")
-    parser.add_argument("--rooms", type=int, default=4, help="of each group, a minute each (%(default)s)")
+    parser.add_argument("--rooms", type=int, default=2, help="of each group, a minute each (%(default)s)")
     parser.add_argument("--first-seed", type=int, default=100, help="of the rooms (%(default)s)")
     options = parser.parse_args()
     model = RecognitionModel.load(model_directory(options.model))

@@ -168,25 +168,6 @@ def test_young_tracks_have_seen_nothing_before(monkeypatch):
     assert (empty.int().diff(dim=1) <= 0).all()  # once something is there it stays
 
 
-def test_among_others_parts_are_hidden_and_parts_are_theirs(monkeypatch):
-    config = replace(CONFIG, crowded=0.5, tasks="activity")
-    task = RecognitionTask(config, parts_of(config, toy()))
-    shown = []
-    logits = torch.zeros(32, 2, requires_grad=True)
-    monkeypatch.setattr(task.network, "forward", lambda maps: shown.append(maps) or {"activity": logits})
-    task.loss(np.random.default_rng(0))
-    own = task._maps[torch.from_numpy(np.random.default_rng(0).permutation(len(task._maps))[: config.batch])]
-    changed = (shown[0] != own).flatten(1).any(dim=1)
-    assert 0.2 < changed.float().mean() < 0.8
-    hidden = (shown[0] == -50.0).flatten(1).float().mean(dim=1)
-    assert not hidden[~changed].any()
-    assert hidden[changed].mean() > 0.1
-    louder = shown[0] > own
-    assert louder.any()  # somebody else's echoes
-    assert not louder[~changed].any()
-    assert shown[0].max() <= own.max()
-
-
 def test_heads_follow_the_tasks():
     maps = toy()
     heads = {

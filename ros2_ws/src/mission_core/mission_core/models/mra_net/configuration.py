@@ -59,7 +59,6 @@ class RecognitionTraining(Schedule):
         batch: maps per step.
         made_up: share of further maps in a batch that show no activity at all; with them NONE is one of the activities.
         young: share of the maps that are shown as of a track that has just begun.
-        crowded: share of the maps that are shown as of somebody among others, as takes of one person do not have them.
         kept, lost: the windows that are learnt from are there once more for each of these: with that share of the
             points kept, and of the frames lost. Of RadHAR alone.
         folds: of cross validation.
@@ -80,7 +79,6 @@ class RecognitionTraining(Schedule):
     batch: int = 128
     made_up: float = 0.0
     young: float = 0.0
-    crowded: float = 0.0
     kept: tuple[float, ...] = ()
     lost: tuple[float, ...] = ()
     folds: int = 5
@@ -102,7 +100,7 @@ class RecognitionTraining(Schedule):
                 f"batch={self.batch}, fold={self.fold} of {self.folds}: expected batches of two or more, and a fold "
                 "below their number"
             )
-        for name in ("made_up", "young", "crowded"):
+        for name in ("made_up", "young"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name):g}, expected a share")
         if isinstance(self.weighting, str) and self.weighting not in ("learned", "as_printed"):

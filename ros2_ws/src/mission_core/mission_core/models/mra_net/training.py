@@ -33,10 +33,6 @@ VALIDATION_FOLDS = 10
 PRETRAINING = 0.3
 """Share of the steps in which an autoencoder learns without labels."""
 CHUNK = 256
-MOST_HIDDEN = 0.3
-"""Share of what the radar sees of somebody alone that others hide, at most."""
-WEAKER_DB = (10.0, 30.0)
-"""By how much the echoes of somebody else are weaker where they are taken for one's own."""
 PROFILES = {"iq": "walking_10fps.cfg", "points": "walking_10fps.cfg", "heatmap": "walking_heatmap_10fps.cfg"}
 """That the radar of simulated data runs, by the kind of maps."""
 NONE = "none"
@@ -152,7 +148,7 @@ class RecognitionTask(Task):
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, float]]:
         """See Task."""
         drawn = torch.from_numpy(rng.permutation(len(self._maps))[: self.config.batch])
-        maps = _younger(_crowded(self._maps[drawn], self.config, rng), self.config, rng).to(device())
+        maps = _younger(self._maps[drawn], self.config, rng).to(device())
         self.drawn += 1
         trunk = self.network.trunk
         if isinstance(trunk, peers.Autoencoder) and self.drawn <= PRETRAINING * self.config.steps:
@@ -227,23 +223,6 @@ def _younger(maps: Tensor, config: RecognitionTraining, rng: np.random.Generator
     empty = np.where(rng.random(len(maps)) < config.young, rng.integers(0, 2 * columns // 3, len(maps)), 0)
     shown = torch.from_numpy(np.arange(columns) >= empty[:, None])
     return torch.where(shown[:, None, :], maps, config.maps.range_db[0])
-
-
-def _crowded(maps: Tensor, config: RecognitionTraining, rng: np.random.Generator) -> Tensor:
-    """Maps (B, H, W) of which some are shown as among others, who hide a part and for a while add theirs."""
-    if config.crowded == 0:
-        return maps
-    count, _, columns = maps.shape
-    shares = rng.uniform(0.0, MOST_HIDDEN, (2, count, 1, 1))
-    hidden = rng.random(maps.shape) < shares[0]
-    hidden |= rng.random((count, 1, columns)) < shares[1] ** 2  # whole frames more seldom
-    seen = torch.where(torch.from_numpy(hidden), config.maps.range_db[0], maps)
-    begin, length = rng.integers(0, columns, (count, 1)), rng.integers(0, columns // 5, (count, 1))
-    meets = (np.arange(columns) >= begin) & (np.arange(columns) < begin + length)
-    weaker = torch.from_numpy(rng.uniform(*WEAKER_DB, (count, 1, 1)).astype(np.float32))
-    others = maps[torch.from_numpy(rng.permutation(count))] - weaker
-    seen = torch.where(torch.from_numpy(meets)[:, None, :], torch.maximum(seen, others), seen)
-    return torch.where(torch.from_numpy(rng.random((count, 1, 1)) < config.crowded), seen, maps)
 
 
 @torch.inference_mode()
