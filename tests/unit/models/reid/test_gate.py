@@ -78,8 +78,15 @@ def test_what_is_no_walk_counts_for_nothing(gait_model: ReidModel):
     assert used[29] == 12 + 12 + 6
     again = next(number for number in range(60, 80) if rankings[number] is not rankings[59])
     assert again == 63  # four frames make a clip
-    assert used[again] == 12 + 4  # what came in the last 1.5 s before is not believed, nor the window it is part of
-    assert 6 < round(10 * DOUBTFUL) < 6 + 12
+    assert round(10 * DOUBTFUL) == 6 + 9
+    assert used[again] == 12 + 4  # the last 1.5 s before are not believed, and three frames of a window tell nothing
+
+
+def test_what_came_before_the_doubtful_end_of_a_walk_still_counts(gait_model: ReidModel):
+    rankings = ranked(gait_model, 34, 60, 80)
+    used = [each.frames_used for each in rankings]
+    assert used[33] == 12 + 12 + 10
+    assert used[63] == 12 + (12 + 10 - 15) + 4
 
 
 def test_nobody_is_ranked_who_never_walked(gait_model: ReidModel):

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +27,15 @@ DOUBTFUL = 1.5
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
+class _Window(NamedTuple):
+    """A window of walking that has ended: what the model made of it, and of what."""
+
+    said: torch.Tensor
+    num_frames: int
+    frames: tuple[Float32Array | None, ...]
+    places: tuple[Float64Array, ...]
+
+
 @dataclass(slots=True)
 class _History:
     """What is remembered of a track.
@@ -33,7 +43,7 @@ class _History:
     Attributes:
         frames: of the present window, None: lost.
         places: of the present window, NaN: lost [m].
-        earlier: what the model made of the windows before, and how many frames they had.
+        earlier: the windows before.
         ranking: the last one.
         ranked: whether there has been one.
         start_ns: when the track was first seen; moves with what the clocks of radar and model differ by.
@@ -43,7 +53,7 @@ class _History:
 
     frames: deque[Float32Array | None]
     places: deque[Float64Array]
-    earlier: deque[tuple[torch.Tensor, int]]
+    earlier: deque[_Window]
     ranking: Ranking
     ranked: bool
     start_ns: int
@@ -130,7 +140,7 @@ class Reidentifier:
             nobody_yet = Ranking(track.track_id, (), 1.0, 0)
             length = self.model.num_frames
             frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
-            earlier = deque[tuple[torch.Tensor, int]](maxlen=EARLIER_WINDOWS)
+            earlier = deque[_Window](maxlen=EARLIER_WINDOWS)
             history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
         index = math.floor((frame.stamp_ns - history.start_ns) * 1e-9 * self.model.frame_rate + EARLY)
         if index <= history.index:  # the radar is faster than the model reads
@@ -161,18 +171,23 @@ class Reidentifier:
         """Keeps what the window says that ends here, if it is long enough to say anything."""
         if len(history.frames) >= self.min_frames:
             clip = self._clip(history)
-            history.earlier.append((self.model.encode_radar([clip])[0], int(clip.frames.sum())))
+            said, num_frames = self.model.encode_radar([clip])[0], int(clip.frames.sum())
+            history.earlier.append(_Window(said, num_frames, tuple(history.frames), tuple(history.places)))
         history.frames.clear()
         history.places.clear()
 
     def _end_walk(self, history: _History) -> None:
         """Ends the window, without its end: when somebody is known to do something else they have for a while."""
-        doubtful = round(DOUBTFUL * self.model.frame_rate)
-        if doubtful > len(history.frames) > 0 and history.earlier:
-            history.earlier.pop()
-        for _ in range(min(doubtful, len(history.frames))):
-            history.frames.pop()
-            history.places.pop()
+        if not history.frames:
+            return
+        for _ in range(round(DOUBTFUL * self.model.frame_rate)):
+            if not history.frames and history.earlier:
+                reopened = history.earlier.pop()
+                history.frames.extend(reopened.frames)
+                history.places.extend(reopened.places)
+            if history.frames:
+                history.frames.pop()
+                history.places.pop()
         if self.model.merges:
             self._begin_window(history)
             if not history.earlier:  # what was ranked was no walk
@@ -188,12 +203,12 @@ class Reidentifier:
             return []
         clips = [self._clip(self._histories[track_id]) for track_id in track_ids]
         used = [
-            int(clip.frames.sum()) + sum(frames for _, frames in self._histories[track_id].earlier)
+            int(clip.frames.sum()) + sum(window.num_frames for window in self._histories[track_id].earlier)
             for track_id, clip in zip(track_ids, clips, strict=True)
         ]
         if not self._people:
             return [Ranking(track_id, (), 1.0, n) for track_id, n in zip(track_ids, used, strict=True)]
-        earlier = [[window for window, _ in self._histories[track_id].earlier] for track_id in track_ids]
+        earlier = [[window.said for window in self._histories[track_id].earlier] for track_id in track_ids]
         found = search(self.model, self.model.encode_windows(clips, earlier), self._gallery)
         return [
             Ranking(track_id, self._candidates(each), each.unknown, n)
