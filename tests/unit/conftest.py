@@ -130,7 +130,7 @@ def make_camera_info(store: Typestore, header: Any) -> Any:
 @pytest.fixture(scope="session")
 def strangers() -> WalkSetConfig:
     """People of whom no shipped model has learned. Simulating them takes a minute: tests share them."""
-    return WalkSetConfig(train_people=4, validation_people=12, first_seed=900_000, walks=1)
+    return WalkSetConfig(train_people=4, validation_people=20, first_seed=900_000, walks=1)
 
 
 @pytest.fixture(scope="session")
