@@ -19,7 +19,8 @@ from rclpy.node import Node
 
 from mission_ros.process import child_environment
 
-COMMAND = ("up", "--radar", "sim", "--camera", "sim", "--json", "--log-level", "error")
+COMMAND = ["up", "--radar", "sim", "--camera", "sim", "--json", "--log-level", "error"]
+COMMAND += ["--set", "micro_doppler.model=auto"]
 
 
 @contextmanager

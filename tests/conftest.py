@@ -41,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(NODES + STRANGERS))
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A process that has no test with real nodes, or is through with them, gives way to one that has."""
+    if not item.nodeid.startswith(NODES):
+        os.setpriority(os.PRIO_PROCESS, 0, max(10, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Several processes share the tests file by file, but real nodes are all in one: no two are timed at once."""

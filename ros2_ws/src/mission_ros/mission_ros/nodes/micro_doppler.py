@@ -13,7 +13,7 @@ from sensor_msgs.msg import PointCloud2
 from mission_core.calibration import load_calibration
 from mission_core.data import messages
 from mission_core.errors import ConfigurationError
-from mission_core.models.mra_net.choice import AUTO, chosen_model
+from mission_core.models.mra_net.choice import chosen_model
 from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import load_profile
@@ -44,7 +44,7 @@ class MicroDoppler(ManagedNode):
         self._num_frames = parameter(self, "num_frames", 64)
         self._profile_name = parameter(self, "profile", "walking_10fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._model = parameter(self, "model", AUTO)
+        self._model = parameter(self, "model", "")
         self._period = parameter(self, "period", 0.5)
         self._min_seconds = parameter(self, "min_seconds", 1.0)
         self._recogniser: Recogniser | None = None
