@@ -4,6 +4,7 @@ Each test process has a ROS domain of its own, on this machine only, with every 
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 
 from mission_ros.environment import node_environment
@@ -23,8 +25,8 @@ from mission_ros.environment import node_environment
 T = TypeVar("T")
 
 NAMESPACE = "mission"
-TIMEOUT = 20.0
-"""Longest wait for something that should happen soon [s]; machines that run tests are slow at times."""
+TIMEOUT = 90.0
+"""Longest wait for something that should happen soon [s]; machines that run tests start nodes slowly at times."""
 
 
 _FASTDDS_FILES = (("", ""), ("", "_el"), ("", "_sl"), ("sem.", "_mutex"))  # of a segment: prefix, suffix
@@ -79,7 +81,7 @@ class NodeProcess:
     def __exit__(self, kind: object, *_: object) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
-            status = self.process.wait(10.0)
+            status = self.process.wait(TIMEOUT)
         finally:
             self.process.kill()
             self._pump.join(2.0)
@@ -89,6 +91,64 @@ class NodeProcess:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
+
+
+class Up:
+    """A running `mission up`.
+
+    Attributes:
+        entries: what it printed as JSON.
+        log: what it printed on stderr.
+    """
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.log = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mission_core.cli", "up", "--json", *arguments],
+            env=os.environ | {"ROS_HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_entries, self._read_log)]
+        for thread in self._threads:
+            thread.start()
+
+    def nodes(self) -> dict[str, int]:
+        """Process ids of the nodes by name."""
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                names = [word for word in child.cmdline() if word.startswith("mission_ros.nodes.")]
+            except psutil.Error:
+                continue
+            found |= {name.rpartition(".")[2]: child.pid for name in names}
+        return found
+
+    def newest(self) -> float:
+        """Stamp of the newest ranking [s]."""
+        return self.entries[-1]["stamp"] if self.entries else 0.0
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.wait(TIMEOUT)
+
+    def wait(self, timeout: float) -> int:
+        status = self.process.wait(timeout)
+        for thread in self._threads:
+            thread.join(5.0)
+        return status
+
+    def _read_entries(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.entries.append(json.loads(line) if line.startswith("{") else {"not JSON": line})
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log += line
 
 
 class Listener:

@@ -1,11 +1,7 @@
 """`mission up` as users run it: the simulated room, killed nodes, the end."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,72 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 from mission_msgs.msg import DopplerTimeMap, GalleryInfo, RadarFrame, RadarTrackArray, RankedIdentitiesArray
-from ros_harness import Listener, fastdds_files, wait_for
+from ros_harness import TIMEOUT, Listener, Up, fastdds_files, wait_for
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
 from mission_core.data.bags import unfinished_directory
 from mission_ros.qos import LATCHED, RESULT, SENSOR_SUBSCRIBER
-
-START = 60.0  # [s] until everything runs, on a machine that does other things too
-
-
-class Up:
-    """A running `mission up`.
-
-    Attributes:
-        entries: what it printed as JSON.
-        log: what it printed on stderr.
-    """
-
-    def __init__(self, home: Path, *arguments: str) -> None:
-        self.entries: list[dict] = []
-        self.log = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mission_core.cli", "up", "--json", *arguments],
-            env=os.environ | {"ROS_HOME": str(home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_entries, self._read_log)]
-        for thread in self._threads:
-            thread.start()
-
-    def nodes(self) -> dict[str, int]:
-        """Process ids of the nodes by name."""
-        found = {}
-        for child in psutil.Process(self.process.pid).children():
-            try:
-                names = [word for word in child.cmdline() if word.startswith("mission_ros.nodes.")]
-            except psutil.Error:
-                continue
-            found |= {name.rpartition(".")[2]: child.pid for name in names}
-        return found
-
-    def newest(self) -> float:
-        """Stamp of the newest ranking [s]."""
-        return self.entries[-1]["stamp"] if self.entries else 0.0
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.wait(START)
-
-    def wait(self, timeout: float) -> int:
-        status = self.process.wait(timeout)
-        for thread in self._threads:
-            thread.join(5.0)
-        return status
-
-    def _read_entries(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.entries.append(json.loads(line) if line.startswith("{") else {"not JSON": line})
-
-    def _read_log(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.log += line
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +54,8 @@ def _ranked_tracks(up: Up) -> set[int]:
 
 @pytest.mark.slow
 def test_ranks_three_people_then_leaves_nothing(up: Up) -> None:
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", START)
-    wait_for(lambda: len(_ranked_tracks(up)) >= 3, "rankings of three people", 2 * START)  # enrolment gives way
+    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
+    wait_for(lambda: len(_ranked_tracks(up)) >= 3, "rankings of three people", 2 * TIMEOUT)  # enrolment gives way
     pids = [up.process.pid, *up.nodes().values()]
     shared_memory = fastdds_files(pids)
     assert any(file.exists() for file in shared_memory)
@@ -138,7 +74,7 @@ def test_ranks_three_people_then_leaves_nothing(up: Up) -> None:
 
 def test_ends_by_itself_after_the_seconds_asked_for(start: Callable[..., Up]) -> None:
     up = start("--radar", "none", "--camera", "none", "--seconds", "3")
-    assert up.wait(START) == 0, up.log
+    assert up.wait(TIMEOUT) == 0, up.log
 
 
 def _published_by(listener: Listener) -> dict[str, list[object]]:
@@ -159,8 +95,8 @@ def _published_by(listener: Listener) -> dict[str, list[object]]:
 @pytest.mark.slow
 def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listener) -> None:
     published = _published_by(listener)
-    wait_for(lambda: all(published.values()), "first messages of every node", START)
-    wait_for(lambda: any(entry["candidates"] for entry in up.entries), "ranking", START)
+    wait_for(lambda: all(published.values()), "first messages of every node", TIMEOUT)
+    wait_for(lambda: any(entry["candidates"] for entry in up.entries), "ranking", TIMEOUT)
     for name, messages in published.items():
         before = up.nodes()
         assert set(before) == set(published)
@@ -185,7 +121,7 @@ def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listen
 )
 def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, start: Callable[..., Up]) -> None:
     up = start()
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", START)
+    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
     time.sleep(delay)
     pids = [up.process.pid, *up.nodes().values()]
     shared_memory = fastdds_files(pids)
@@ -197,19 +133,19 @@ def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, start: 
 
 @pytest.mark.slow
 def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", START)
+    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
     time.sleep(3.0)
     pids = list(up.nodes().values())
     up.process.kill()
     up.process.wait()
-    wait_for(lambda: _gone(pids), "end of the nodes", START)
+    wait_for(lambda: _gone(pids), "end of the nodes", TIMEOUT)
 
 
 def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(
     start: Callable[..., Up], tmp_path: Path
 ) -> None:
     up = start("--radar", "none", "--camera", "none", "--record", str(tmp_path / "walk"))
-    wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder", START)
+    wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder", TIMEOUT)
     (recorder,) = (c for c in psutil.Process(up.process.pid).children() if "record" in c.cmdline())
     recorder.kill()
     wait_for(lambda: "[record] [ERROR] ended with status -9" in up.log, "a word about it")
