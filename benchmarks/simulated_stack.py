@@ -19,8 +19,7 @@ from rclpy.node import Node
 
 from mission_ros.process import child_environment
 
-COMMAND = ["up", "--radar", "sim", "--camera", "sim", "--json", "--log-level", "error"]
-COMMAND += ["--set", "micro_doppler.model=auto"]
+COMMAND = ("up", "--radar", "sim", "--camera", "sim", "--json", "--log-level", "error")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class RecordedRoom:
 
     num_radar_frames = 30
     num_pictures = 15
+    first_told = 5  # number of the first frame of which it is told what they do
 
     def __init__(self, path: Path, *namespaces: str) -> None:
         self.path = path
@@ -63,6 +64,9 @@ class RecordedRoom:
         values = np.arange(8 * 5, dtype=np.float32)
         doppler = message["mission_msgs/msg/DopplerTimeMap"](header, "points", 1, -2.0, 1.5, 0.1, 8, 5, values)
         self._write("micro_doppler/map", doppler, stamp_ns)
+        if number >= self.first_told:
+            told = message["mission_msgs/msg/ActivityArray"](header, "mra_net_walking", "cd" * 32, [])
+            self._write("micro_doppler/activities", told, stamp_ns)
 
     def _write_camera(self, stamp_ns: int) -> None:
         header = make_header(self.store, stamp_ns, "camera_color_optical_frame")

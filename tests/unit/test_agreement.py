@@ -46,6 +46,15 @@ def test_young_tracks_are_not_compared() -> None:
     assert agreement.complete
 
 
+def test_tracks_age_only_from_when_both_runs_were_told_what_they_do() -> None:
+    other: Run = {stamp: (FIRST[100][0], (ranking(1, {"P01": 0.9}),)) for stamp in (100, 10**10)}
+    both: Run = dict.fromkeys((100, 10**10), FIRST[100])
+    assert compare(both, other, MEMORY).compared == 2
+    agreement = compare(both, other, MEMORY, told_ns=9 * 10**9)
+    assert (agreement.compared, agreement.settling, agreement.only_one) == (0, 2, 0)
+    assert compare(both, other, MEMORY, told_ns=2 * 10**9).compared == 1
+
+
 def test_rankings_of_other_places_are_told_apart() -> None:
     second: Run = {100: ((track(1, 0.0), track(2, 3.0)), FIRST[100][1])}
     agreement = compare(FIRST, second, MEMORY)

@@ -61,6 +61,7 @@ def test_rankings_and_maps(recorded_room) -> None:
     with BagReader(recorded_room.path) as bag:
         rankings = list(bag.rankings())
         maps = list(bag.doppler_maps())
+        assert bag.told_ns() == START_NS + (recorded_room.first_told - 1) * 100_000_000
     stamp, (first, second) = rankings[0]
     assert stamp == START_NS
     assert [(c.person_id, pytest.approx(c.score)) for c in first.candidates] == [("P03", 0.6), ("P07", 0.3)]
@@ -133,16 +134,16 @@ def test_cut_file_is_reported(recorded_room, tmp_path: Path, keep: int) -> None:
         pass
 
 
-def test_damaged_content_is_reported(recorded_room, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.5, 0.6, 0.8])
+def test_damaged_content_is_reported(recorded_room, tmp_path: Path, share: float) -> None:
     path = tmp_path / "damaged"
     shutil.copytree(recorded_room.path, path)
     (mcap,) = path.glob("*.mcap")
     content = bytearray(mcap.read_bytes())
-    # the length of the first chunk's compression name: what follows cannot be understood any more
-    middle = len(content) // 2
-    content[60:middle] = bytes(middle - 60)
+    end = int(share * len(content))
+    content[60:end] = bytes(end - 60)  # some chunks, or all but the index
     mcap.write_bytes(content)
-    with pytest.raises(BagError), BagReader(path) as bag:
+    with pytest.raises(BagError, match="no readable rosbag2 recording"), BagReader(path) as bag:
         list(bag.radar_frames())
 
 

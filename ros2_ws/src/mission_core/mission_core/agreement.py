@@ -53,13 +53,15 @@ Run = Mapping[int, Moment]
 """By measurement time [ns]."""
 
 
-def compare(first: Run, second: Run, memory: float) -> Agreement:
+def compare(first: Run, second: Run, memory: float, told_ns: int | None = None) -> Agreement:
     """Compares two runs over the same frames.
 
     Args:
         first: one run.
         second: the other one.
         memory: how far back rankings look [s]; younger tracks are not compared.
+        told_ns: since when both runs are told what people do, and heed it; tracks count as no older than that. None:
+            they are not.
     """
     settled_age = TRACKER_MEMORY + memory
     begin = max(min(first, default=0), min(second, default=0))
@@ -67,18 +69,19 @@ def compare(first: Run, second: Run, memory: float) -> Agreement:
     settled: list[tuple[Ranking, Ranking]] = []
     settling = only_one = 0
     for stamp in sorted(stamp for stamp in first.keys() | second.keys() if begin <= stamp <= end):
+        told = told_ns is None or (stamp - told_ns) * 1e-9 >= settled_age
         here, there = _ranked(first.get(stamp)), _ranked(second.get(stamp))
         for track, ranking in here:
             partner = _nearest(track, there)
             if partner is None:
-                only_one += track.age >= settled_age
+                only_one += told and track.age >= settled_age
                 continue
             there.remove(partner)
-            if min(track.age, partner[0].age) < settled_age:
+            if not told or min(track.age, partner[0].age) < settled_age:
                 settling += 1
             else:
                 settled.append((ranking, partner[1]))
-        only_one += sum(track.age >= settled_age for track, _ in there)
+        only_one += sum(told and track.age >= settled_age for track, _ in there)
     return Agreement(
         compared=len(settled),
         same_order=sum(_order(a) == _order(b) for a, b in settled),

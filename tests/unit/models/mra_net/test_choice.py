@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import pytest
 import yaml
@@ -33,6 +34,14 @@ def test_a_model_that_is_named_has_to_fit():
         chosen_model("mra_net_walking", "points", profile("walking_20fps.cfg"))
     with pytest.raises(ModelError, match="expected 'recognition'"):
         chosen_model("gait_small", "points", profile())
+
+
+def test_weights_that_were_altered_are_refused(tmp_path):
+    altered = shutil.copytree(SHIPPED, tmp_path / "altered")
+    with (altered / "model.pt").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ModelError, match="was altered or only half copied"):
+        chosen_model(str(altered), "points", profile())
 
 
 def test_why_maps_cannot_be_read():

@@ -194,7 +194,7 @@ def _compare_with_live(bag: "BagReader", offline: "Run", memory: float) -> "Agre
         return None
     tracks = {frame.stamp_ns: frame.tracks for frame in bag.tracked_frames()}
     live = {stamp: (tracks[stamp], ranked) for stamp, ranked in bag.rankings() if stamp in tracks}
-    return compare(live, offline, memory)
+    return compare(live, offline, memory, bag.told_ns())
 
 
 def _summarise(frames: "Iterable[tuple[Ranking, ...]]") -> list[dict[str, Any]]:

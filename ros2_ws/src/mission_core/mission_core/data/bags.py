@@ -6,12 +6,13 @@ hold one message at a time, except where two topics have to be joined by their s
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import ReaderError
 from rosbags.typesys import Stores, get_typestore
@@ -45,17 +46,12 @@ class BagReader:
         self.namespace = namespace
         if not self.path.exists():
             raise BagError(_absence(self.path))
-        try:
+        with self._readable():
             self._reader = AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-        except (AnyReaderError, ReaderError, OSError) as error:
-            raise BagError(_damage(self.path, error)) from error
 
     def __enter__(self) -> Self:
-        try:
+        with self._readable():
             self._reader.open()
-        except (AnyReaderError, ReaderError, OSError, AssertionError, ValueError, TypeError) as error:
-            # a file that is cut short makes rosbags stumble in several ways
-            raise BagError(_damage(self.path, error)) from error
         return self
 
     def __exit__(
@@ -153,6 +149,11 @@ class BagReader:
         found = ((m.model_sha256, int(m.gallery_revision)) for _, m in self._messages("reid/identities"))
         return list(dict.fromkeys(found))
 
+    def told_ns(self) -> int | None:
+        """Measurement time [ns] of the first frame of which it was told what people do; None where of none."""
+        topic = "micro_doppler/activities"
+        return messages.stamp_ns(next(self._messages(topic))[1]) if self.has(topic) else None
+
     def doppler_maps(self) -> Iterator[DopplerTimeMap]:
         """Every Doppler-time map, as published when the bag was recorded."""
         for _, message in self._messages("micro_doppler/map"):
@@ -184,12 +185,27 @@ class BagReader:
             raise BagError(self._lack(topics[0]))
         connections = {c.id: (c, topic) for topic in topics for c in self._find(topic)}
         for connection, _, data in self._guarded([c for c, _ in connections.values()]):
-            yield connections[connection.id][1], self._reader.deserialize(data, connection.msgtype)
+            yield connections[connection.id][1], self._message(connection, data)
+
+    def _message(self, connection: Connection, data: bytes) -> Any:
+        with self._readable():
+            return self._reader.deserialize(data, connection.msgtype)
 
     def _guarded(self, connections: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+        """Time of recording [ns] and bytes of every message; fewer than were recorded are an error."""
+        promised, found = sum(connection.msgcount for connection in connections), 0
+        with self._readable():
+            for item in self._reader.messages(connections):
+                found += 1
+                yield item
+            if found < promised:
+                raise ReaderError(f"{found} of {promised} messages are left")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            yield from self._reader.messages(connections)
-        except (AnyReaderError, ReaderError, OSError) as error:
+            yield
+        except Exception as error:  # rosbags stumbles over damaged files in a dozen ways
             raise BagError(_damage(self.path, error)) from error
 
     def _joined(self, left: str, right: str) -> Iterator[tuple[Any, Any]]:
@@ -200,7 +216,7 @@ class BagReader:
         sides = {c.id: side for side, topic in enumerate((left, right)) for c in self._find(topic)}
         waiting: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
         for connection, _, data in self._guarded([*self._find(left), *self._find(right)]):
-            message = self._reader.deserialize(data, connection.msgtype)
+            message = self._message(connection, data)
             side, stamp = sides[connection.id], messages.stamp_ns(message)
             partner = waiting[1 - side].pop(stamp, None)
             if partner is None:

@@ -4,6 +4,7 @@ With a model: what each track does (`micro_doppler/activities`) and who of the p
 (`micro_doppler/identities`).
 """
 
+import threading
 from typing import TYPE_CHECKING
 
 from mission_msgs.msg import ActivityArray, RadarFrame, RadarTrackArray, RankedIdentitiesArray
@@ -13,13 +14,14 @@ from sensor_msgs.msg import PointCloud2
 from mission_core.calibration import load_calibration
 from mission_core.data import messages
 from mission_core.errors import ConfigurationError
-from mission_core.models.mra_net.choice import chosen_model
+from mission_core.models.mra_net.choice import AUTO, chosen_model
 from mission_core.paths import shared_file
 from mission_core.radar.doppler import DopplerMaps
 from mission_core.radar.profile import load_profile
 from mission_core.radar.tlv import decode_frame
 from mission_core.types import DopplerTimeMap, TrackedFrame
 from mission_ros import conversions
+from mission_ros.background import Background
 from mission_ros.diagnostics import Diagnostics, Intake, Level, Rate, Report
 from mission_ros.qos import RESULT
 from mission_ros.runtime import ManagedNode, parameter, run
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mission_core.models.mra_net.model import Recogniser
 
 _WAITING = 10  # frames that may wait for their partner
+_LONGEST_LOADING = 60.0  # [s] of a model, which cannot be asked to stop
 
 
 class MicroDoppler(ManagedNode):
@@ -44,9 +47,10 @@ class MicroDoppler(ManagedNode):
         self._num_frames = parameter(self, "num_frames", 64)
         self._profile_name = parameter(self, "profile", "walking_10fps.cfg")
         self._mount = load_calibration(parameter(self, "calibration", "")).radar.mount
-        self._model = parameter(self, "model", "")
+        self._model = parameter(self, "model", AUTO)
         self._period = parameter(self, "period", 0.5)
         self._min_seconds = parameter(self, "min_seconds", 1.0)
+        self._loading: Background | None = None
         self._recogniser: Recogniser | None = None
         self._latency_ms = 0.0
         self._arrived, self._rate = Rate(), Rate()
@@ -68,12 +72,9 @@ class MicroDoppler(ManagedNode):
             num_frames=self._num_frames,
             frame_period=self._profile.frame_period,
         )
-        directory = chosen_model(self._model, self._kind, self._profile)
-        if directory is not None:
-            from mission_core.models.mra_net.model import Recogniser, RecognitionModel  # torch takes seconds to import
-
-            model = RecognitionModel.load(directory)
-            self._recogniser = Recogniser(model, period=self._period, min_seconds=self._min_seconds)
+        self._directory = chosen_model(self._model, self._kind, self._profile)
+        if self._directory is not None:
+            self._loading = Background(self._load, self.get_logger().fatal)  # maps do not wait for it
 
     def activate(self) -> None:
         """Listens to tracks, and to what the maps are made of."""
@@ -96,7 +97,16 @@ class MicroDoppler(ManagedNode):
 
     def cleanup(self) -> None:
         """Forgets the model."""
-        self._recogniser = None
+        if self._loading is not None:
+            self._loading.stop(_LONGEST_LOADING)
+        self._loading = self._recogniser = None
+
+    def _load(self, _stop: threading.Event) -> None:
+        from mission_core.models.mra_net.model import Recogniser, RecognitionModel  # torch takes seconds to import
+
+        assert self._directory is not None
+        model = RecognitionModel.load(self._directory)
+        self._recogniser = Recogniser(model, period=self._period, min_seconds=self._min_seconds)
 
     def _subscribe(self, msg_type: type, topic: str) -> Subscriber:
         events = self._intake.events

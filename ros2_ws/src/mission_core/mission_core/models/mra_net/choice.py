@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mission_core.errors import ModelError
-from mission_core.models.card import model_directory, read_card, shipped_models
+from mission_core.models.card import model_directory, read_card, require_weights, shipped_models
 from mission_core.radar.profile import RadarProfile
 from mission_core.types import Float32Array
 
@@ -84,15 +84,17 @@ def chosen_model(model: str, kind: str, profile: RadarProfile) -> Path | None:
         profile: of the radar.
 
     Raises:
-        ModelError: the model that was named reads other maps, or is none.
+        ModelError: the model that was named reads other maps, or is none; or weights are not those of their card.
     """
+    directory = None
     if model == AUTO:
-        return next((each for each in shipped_models(KIND) if not _objection(each, kind, profile)), None)
-    if not model:
-        return None
-    directory = model_directory(model)
-    if objection := _objection(directory, kind, profile):
-        raise ModelError(f"model {model} does not fit: {objection}")
+        directory = next((each for each in shipped_models(KIND) if not _objection(each, kind, profile)), None)
+    elif model:
+        directory = model_directory(model)
+        if objection := _objection(directory, kind, profile):
+            raise ModelError(f"model {model} does not fit: {objection}")
+    if directory is not None:
+        require_weights(directory, read_card(directory))
     return directory
 
 
