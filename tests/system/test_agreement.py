@@ -18,10 +18,10 @@ from mission_core.models.card import DEFAULT_MODEL, model_directory
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.ranking import Reidentifier
 
-SETTLED = 16.0
+SETTLED = 12.0
 """How long a run goes on once rankings look back on nothing before the first of them [s]."""
-ENROLLED = ("P03", "P05", "P07", "P08")
-"""Two of whom walk before the radar."""
+ENROLLED = ("P03", "P05", "P07")
+"""All but P05 walk before the radar."""
 
 Rankings = dict[float, list[tuple[list[str], list[float]]]]
 """By time: for every track the people in their order and their scores."""
