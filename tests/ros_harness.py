@@ -94,7 +94,7 @@ class NodeProcess:
 
 
 class Up:
-    """A running `mission up`.
+    """A running `mission up`; does not outlive the `with` block.
 
     Attributes:
         entries: what it printed as JSON.
@@ -114,6 +114,13 @@ class Up:
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_entries, self._read_log)]
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self) -> "Up":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def nodes(self) -> dict[str, int]:
         """Process ids of the nodes by name."""

@@ -61,10 +61,10 @@ def test_replay_and_offline_evaluation_rank_as_the_live_run_did(tmp_path: Path) 
             enrol(store, model, person, f"sim://walk?person={person}", load_calibration().camera.mount)
 
     memory = TRACKER_MEMORY + Reidentifier(model).memory
-    up = Up(tmp_path, "--camera", "none", "--gallery", str(gallery), "--record", str(bag))
-    wait_for(lambda: up.entries, "the first ranking")
-    wait_for(lambda: up.newest() > up.entries[0]["stamp"] + memory + SETTLED, "the last ranking")
-    assert up.end() == 0, up.log
+    with Up(tmp_path, "--camera", "none", "--gallery", str(gallery), "--record", str(bag)) as up:
+        wait_for(lambda: up.entries, "the first ranking")
+        wait_for(lambda: up.newest() > up.entries[0]["stamp"] + memory + SETTLED, "the last ranking")
+        assert up.end() == 0, up.log
     replayed = by_time(mission(tmp_path, "replay", str(bag), "--rate", "2", "--gallery", str(gallery)))
     *offline, summary = mission(tmp_path, "evaluate", str(bag), "--gallery", str(gallery))
 

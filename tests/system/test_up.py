@@ -1,5 +1,6 @@
 """`mission up` as users run it: the simulated room, killed nodes, the end."""
 
+import contextlib
 import os
 import signal
 import time
@@ -26,16 +27,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start(home: Path) -> Iterator[Callable[..., Up]]:
     """Starts `mission up` with arguments; none outlives the test."""
-    started: list[Up] = []
-
-    def begin(*arguments: str) -> Up:
-        started.append(Up(home, *arguments))
-        return started[-1]
-
-    yield begin
-    for each in started:
-        each.process.kill()
-        each.process.wait()
+    with contextlib.ExitStack() as started:
+        yield lambda *arguments: started.enter_context(Up(home, *arguments))
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ def _ranked_tracks(up: Up) -> set[int]:
 
 @pytest.mark.slow
 def test_ranks_three_people_then_leaves_nothing(up: Up) -> None:
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
+    wait_for(lambda: len(up.nodes()) == 8, "nodes")
     wait_for(lambda: len(_ranked_tracks(up)) >= 3, "rankings of three people", 2 * TIMEOUT)  # enrolment gives way
     pids = [up.process.pid, *up.nodes().values()]
     shared_memory = fastdds_files(pids)
@@ -95,8 +88,8 @@ def _published_by(listener: Listener) -> dict[str, list[object]]:
 @pytest.mark.slow
 def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listener) -> None:
     published = _published_by(listener)
-    wait_for(lambda: all(published.values()), "first messages of every node", TIMEOUT)
-    wait_for(lambda: any(entry["candidates"] for entry in up.entries), "ranking", TIMEOUT)
+    wait_for(lambda: all(published.values()), "first messages of every node")
+    wait_for(lambda: any(entry["candidates"] for entry in up.entries), "ranking")
     for name, messages in published.items():
         before = up.nodes()
         assert set(before) == set(published)
@@ -121,7 +114,7 @@ def test_killed_nodes_publish_again_and_the_others_stay(up: Up, listener: Listen
 )
 def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, start: Callable[..., Up]) -> None:
     up = start()
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
+    wait_for(lambda: len(up.nodes()) == 8, "nodes")
     time.sleep(delay)
     pids = [up.process.pid, *up.nodes().values()]
     shared_memory = fastdds_files(pids)
@@ -133,19 +126,19 @@ def test_ends_in_order_at_any_time(delay: float, number: signal.Signals, start: 
 
 @pytest.mark.slow
 def test_nodes_die_with_a_killed_supervisor(up: Up) -> None:
-    wait_for(lambda: len(up.nodes()) == 8, "nodes", TIMEOUT)
+    wait_for(lambda: len(up.nodes()) == 8, "nodes")
     time.sleep(3.0)
     pids = list(up.nodes().values())
     up.process.kill()
     up.process.wait()
-    wait_for(lambda: _gone(pids), "end of the nodes", TIMEOUT)
+    wait_for(lambda: _gone(pids), "end of the nodes")
 
 
 def test_a_recording_that_failed_is_told_and_the_stack_ends_with_an_error(
     start: Callable[..., Up], tmp_path: Path
 ) -> None:
     up = start("--radar", "none", "--camera", "none", "--record", str(tmp_path / "walk"))
-    wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder", TIMEOUT)
+    wait_for(unfinished_directory(tmp_path / "walk").is_dir, "the recorder")
     (recorder,) = (c for c in psutil.Process(up.process.pid).children() if "record" in c.cmdline())
     recorder.kill()
     wait_for(lambda: "[record] [ERROR] ended with status -9" in up.log, "a word about it")
