@@ -224,6 +224,7 @@ def told_joints(job: Job, takes: DataSet) -> Reports:
     pictures = load_pictures(job.config.pictures, job.directory.parent / job.config.pictures.name)
     network, path = network_of(job.config, pictures), job.directory / "best.pt"
     restore(network, torch.load(path, map_location="cpu", weights_only=True)["network"], path)
+    assert isinstance(network, RadarPose | CameraPose)
     network.eval()
 
     def tell(
@@ -232,7 +233,6 @@ def told_joints(job: Job, takes: DataSet) -> Reports:
         if isinstance(network, RadarPose):
             points, present, _, motion = stacked(clips)
             return network(points, present, motion).numpy(), None
-        assert isinstance(network, CameraPose)
         crops, geometry = (torch.from_numpy(np.stack([getattr(s, n) for s in snippets])) for n in ("crops", "geometry"))
         seen = pictures(crops.flatten(0, 1), geometry.flatten(0, 1)).unflatten(0, crops.shape[:2])
         return None, network(seen, geometry).numpy()

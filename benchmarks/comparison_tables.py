@@ -25,7 +25,7 @@ PAPER = {
     **{"PTL": 53.3, "PGL": 52.3, "VCGL": 51.3, "DGL": 50.3},
 }
 """Top-1 among 58 people as the Mission paper has it (SenSys 2024; noTL: as its plots seem to) [%]."""
-PAPER_CONDITIONS = {
+PAPER_CONDITIONS: Mapping[str, Mapping[float | None, float]] = {
     "closed": {None: 85.4},
     "unseen": {None: 84.9},
     "multi-person": {None: 84.8},

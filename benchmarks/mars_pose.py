@@ -40,6 +40,7 @@ from mission_core.radar_pose import (
     predict,
     without_person,
 )
+from mission_core.types import Float32Array
 
 DATA = Path(os.environ.get("MISSION_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 VARIANTS = tuple(Variant(window, relative) for relative in (True, False) for window in (1, 8, 16))
@@ -139,7 +140,7 @@ def run(split: Split, seed: int, out: Path) -> Result:
         bar = progress.add_task(f"{split.name}, seed {seed}", total=steps)
         chosen = choose(split, seed, out / f"{stem}-choice.json", lambda steps: progress.advance(bar, steps))
         network = fit(known, chosen, FINAL, seed, lambda _: progress.advance(bar))
-    estimates = {
+    estimates: dict[str, Callable[[Take], Float32Array]] = {
         "network": lambda take: predict(network, take),
         "place": mean_pose(known, Variant(chosen.window, relative=False)),
         "cloud": mean_pose(known, Variant(chosen.window, relative=True)),

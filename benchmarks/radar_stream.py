@@ -244,9 +244,9 @@ def hours(number: float) -> str:
         struct.pack_into("<2I", raw, 20, count, count * PERIOD % 2**32)
         if count % 600 == 0:
             damaged += 1
-            came += len(stream.feed(raw[:-40]))
+            came += len(stream.feed(bytes(raw[:-40])))
         else:
-            came += len(stream.feed(raw))
+            came += len(stream.feed(bytes(raw)))
         if count % (sent // 10) == 0:
             memory.append(process.memory_info().rss // 1024)
     counters = stream.counters

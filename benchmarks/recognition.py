@@ -46,6 +46,7 @@ from mission_core.models.mra_net.training import (
 from mission_core.models.training import load_config
 from mission_core.paths import share_directory
 from mission_core.train import Trainer
+from mission_core.types import Float32Array
 
 RESULTS = Path(__file__).resolve().parent / "results" / "recognition"
 LINEAR = "linear"
@@ -252,7 +253,7 @@ def linear(parts: Parts) -> dict[str, Any]:
     return told(found, parts)
 
 
-def statistics(maps: np.ndarray) -> np.ndarray:
+def statistics(maps: Float32Array) -> Float32Array:
     """(N, 3 H) mean, standard deviation and maximum over time of every velocity."""
     return np.concatenate([maps.mean(axis=2), maps.std(axis=2), maps.max(axis=2)], axis=1)
 
@@ -287,7 +288,7 @@ def step_times(base: RecognitionTraining, rounds: int = 5) -> str:
     for _ in range(rounds + 1):
         for row, network in networks.items():
             began = time.process_time()
-            sum(logits.logsumexp(dim=1).sum() for logits in network(maps).values()).backward()  # type: ignore[union-attr]
+            sum(logits.logsumexp(dim=1).sum() for logits in network(maps).values()).backward()
             spent[row].append(time.process_time() - began)
     medians = {row: float(np.median(values[1:])) for row, values in spent.items()}
     first = next(iter(medians.values()))

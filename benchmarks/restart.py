@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 import psutil
 import rclpy
@@ -68,9 +69,9 @@ class Listener(Node):
         super().__init__("restart", namespace="mission")
         self.heard: dict[str, float] = {}
         for name, (kind, topic, qos) in (TOPICS | {REFERENCE: (Empty, "bare", 10)}).items():
-            self.create_subscription(kind, topic, lambda _, who=name: self._note(who), qos)
+            self.create_subscription(kind, topic, partial(self._note, name), qos)
 
-    def _note(self, name: str) -> None:
+    def _note(self, name: str, _: object) -> None:
         self.heard[name] = time.monotonic()
 
     def wait(self, name: str, since: float) -> float:

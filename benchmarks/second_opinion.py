@@ -85,15 +85,15 @@ def main() -> None:
         for name, how in {
             "gallery": lambda pair: pair[0],
             "network": lambda pair: pair[1],
-            "both": lambda pair: joined(*pair, weight, prior_unknown),
-            "both, as if independent": lambda pair: joined(*pair, 1.0, prior_unknown),
+            "both": lambda pair: joined(pair[0], pair[1], weight, prior_unknown),
+            "both, as if independent": lambda pair: joined(pair[0], pair[1], 1.0, prior_unknown),
         }.items()
     }
     print(table(figures, weight))
     if options.write:
         found = {"with": reid.name, "weight": round(weight, 3), "prior_unknown": prior_unknown, "test": figures}
         directory = model_directory(options.model)
-        write_card(directory, read_card(directory) | {KEY: found})
+        write_card(directory, {**read_card(directory), KEY: found})
 
 
 # --- walks ------------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def opinions(
     reidentifier.set_gallery(clips)
     recogniser = Recogniser(network)
     maps = DopplerMaps(
-        "points", velocities=profile.velocities, num_frames=network.columns, frame_period=profile.frame_period
+        "points", velocities=profile.velocities, num_frames=network.reads.columns, frame_period=profile.frame_period
     )
     heard: Told[Ranking] = Told()
     ranking = told = Ranking(1, (), 1.0, 0)

@@ -282,7 +282,8 @@ def encounter(seed: int) -> tuple[tuple[Motion, ...], float]:
     meet, gap = np.array([rng.uniform(3.8, 5.6), rng.uniform(-0.8, 0.8)]), rng.uniform(0.5, 1.0)
     closing = ways[0] - ways[1]
     aside = np.array([-closing[1], closing[0]]) / np.linalg.norm(closing) * gap * rng.choice((-0.5, 0.5))
-    starts, paths, seeds = [], [], rng.integers(2**31, size=2).tolist()
+    starts: list[float] = []
+    paths, seeds = [], rng.integers(2**31, size=2).tolist()
     for person, way, place in zip(people, ways, (meet + aside, meet - aside), strict=True):
         paths.append(straight(place - 2.6 * way, place + 2.6 * way))
         starts.append(passes(person, paths[-1], seeds[len(starts)], place))

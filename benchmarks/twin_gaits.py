@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mission_core.kinematics import MEASURES, gait_measures
 from mission_core.metrics import bootstrap_cmc, ranks_of_truth
@@ -50,8 +51,8 @@ def main() -> None:
         columns = [MEASURES.index(name) for name in names]
         for kind, values in (("captured", captured), ("twin", simulated)):
             ranks, truth = leave_one_out(values[..., columns])
-            cells = [bootstrap_cmc(ranks, truth, k) for k in (1, 5)]
-            shares = " | ".join(f"{c.value:.1%} ({c.low:.0%} – {c.high:.0%})" for c in cells)
+            found = [bootstrap_cmc(ranks, truth, k) for k in (1, 5)]
+            shares = " | ".join(f"{c.value:.1%} ({c.low:.0%} – {c.high:.0%})" for c in found)
             print(f"| {told} | {kind} | {shares} |")
 
 
@@ -86,7 +87,7 @@ def spread_of(values: Float64Array) -> tuple[float, float, float]:
     return float(spread.mean[0]), float(np.sqrt(spread.between[0, 0])), float(np.sqrt(spread.within[0, 0]))
 
 
-def leave_one_out(values: Float64Array) -> tuple[np.ndarray, np.ndarray]:
+def leave_one_out(values: Float64Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ranks of the true person and who it is, each walk of each person (N, 2, M) once the query.
 
     The spread is fitted without the query's person: the model has never seen who is asked for.

@@ -300,7 +300,8 @@ def plot(case: Case, real: Sequence[WalkerStatistics], simulated: Sequence[Walke
     figure, axes = plt.subplots(2, (len(both) + 1) // 2, figsize=(13, 5.2), layout="constrained", squeeze=False)
     for axis, (name, (own, other, *_)) in zip(axes.ravel(), both.items(), strict=False):
         finite = np.concatenate((own[np.isfinite(own)], other[np.isfinite(other)]))
-        edges = np.linspace(*np.quantile(finite, (0.002, 0.998)), 31)
+        low, high = np.quantile(finite, (0.002, 0.998))
+        edges = np.linspace(low, high, 31)
         for values, label, colour in ((own, "real", "tab:red"), (other, "simulated", "tab:blue")):
             axis.hist(values, edges, density=True, histtype="step", color=colour, label=label, linewidth=1.6)
         axis.set(xlabel=LABELS[name], yticks=[])

@@ -15,7 +15,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")})
 
@@ -83,12 +83,12 @@ def measure_radar(number: int, frames: int, path: Path) -> tuple[float, dict[str
     for t in 1.0 + np.arange(-3, frames) * profile.frame_period:
         instants = t + np.array([-INSTANT, 0.0, INSTANT])
         posed, surfaces = timed(
-            lambda at=instants: [b.samples(w.joints(at)) for b, w in zip(bodies, walks, strict=True)]
+            lambda at: [b.samples(w.joints(at)) for b, w in zip(bodies, walks, strict=True)], instants
         )
-        found, targets = timed(lambda them=surfaces: scatterers(them, INSTANT, MOUNT, range(number)))
-        synthesised, cube = timed(lambda them=targets: simulator.cube(them))
-        observed, _ = timed(lambda them=targets: simulator.observe(them))
-        reference, _ = timed(lambda samples=cube: np.fft.fft(samples))
+        found, targets = timed(scatterers, surfaces, INSTANT, MOUNT, range(number))
+        synthesised, cube = timed(simulator.cube, targets)
+        observed, _ = timed(simulator.observe, targets)
+        reference, _ = timed(np.fft.fft, cube)
         costs = (posed, found, synthesised, observed - synthesised, posed + found + observed, reference)
         for stage, cost in zip(RADAR_STAGES, costs, strict=True):
             spent[stage].append(cost)
@@ -101,16 +101,16 @@ def measure_camera(number: int, frames: int) -> dict[str, float]:
     view = CameraView(live_room("camera", [f"P{index:02d}" for index in range(number)], seed=1), fps=FPS)
     times = []
     for k in range(frames + 3):
-        drawn, frame = timed(lambda at=k / FPS: view.frame(at, 0))
-        blurred, _ = timed(lambda picture=frame.image: cv2.GaussianBlur(picture, (9, 9), 0))
+        drawn, frame = timed(view.frame, k / FPS, 0)
+        blurred, _ = timed(cv2.GaussianBlur, frame.image, (9, 9), 0)
         times.append((drawn, blurred))
     return dict(zip(CAMERA_STAGES, np.median(times[3:], axis=0).tolist(), strict=True))
 
 
-def timed(work: Callable[[], T]) -> tuple[float, T]:
+def timed(work: Callable[..., T], *arguments: Any) -> tuple[float, T]:
     """CPU time [s] and result."""
     begin = time.process_time()
-    result = work()
+    result = work(*arguments)
     return time.process_time() - begin, result
 
 

@@ -66,7 +66,7 @@ def row(activity: str, parts: Parts, config: RecognitionTraining, runs: Path) ->
     otherwise = of_other[:, :none].sum(axis=1) - (of_other[:, names.index(WALK)] if WALK in names else 0.0)
     passes = float((otherwise <= MOST).mean())
     most = int(taken[:none].argmax())
-    area = area_under_roc(of_other[:, none], of_known[:, none])
+    area = area_under_roc(of_other[:, none].astype(float), of_known[:, none].astype(float))
     return f"| {activity} | {area:.3f} | {taken[none]:.1%} | {passes:.1%} | {names[most]} ({taken[most]:.1%}) |"
 
 
