@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,19 @@ def test_tracks_age_only_from_when_both_runs_were_told_what_they_do() -> None:
     agreement = compare(both, other, MEMORY, told_ns=9 * 10**9)
     assert (agreement.compared, agreement.settling, agreement.only_one) == (0, 2, 0)
     assert compare(both, other, MEMORY, told_ns=2 * 10**9).compared == 1
+
+
+def test_rankings_that_look_back_on_what_had_not_settled_are_not_compared() -> None:
+    """Who was seen to do something else for a while is ranked by walks of longer ago than the memory."""
+    stamp = 40 * 10**9
+    tracks = (track(1, 0.0, age=20.0), track(2, 1.0, age=20.0))
+    since = (stamp - 18 * 10**9, stamp - 16 * 10**9)  # a second too early, a second later than need be
+    live: Run = {stamp: (tracks, FIRST[100][1])}
+    offline: Run = {stamp: (tracks, tuple(replace(r, since_ns=at) for r, at in zip(FIRST[100][1], since, strict=True)))}
+    for one, other in ((live, offline), (offline, live), (offline, offline)):
+        agreement = compare(one, other, MEMORY)
+        assert (agreement.compared, agreement.settling, agreement.only_one) == (1, 1, 0)
+    assert compare(live, live, MEMORY).compared == 2
 
 
 def test_rankings_of_other_places_are_told_apart() -> None:

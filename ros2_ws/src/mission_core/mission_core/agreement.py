@@ -59,29 +59,34 @@ def compare(first: Run, second: Run, memory: float, told_ns: int | None = None) 
     Args:
         first: one run.
         second: the other one.
-        memory: how far back rankings look [s]; younger tracks are not compared.
+        memory: how far back rankings look that do not tell it [s]. Those are compared that look back on nothing before
+            both runs had settled.
         told_ns: since when both runs are told what people do, and heed it; tracks count as no older than that. None:
             they are not.
     """
-    settled_age = TRACKER_MEMORY + memory
+
+    def settled_at(stamp: int, *seen: tuple[Track, Ranking]) -> bool:
+        begun = [stamp - track.age * 1e9 for track, _ in seen] + ([] if told_ns is None else [told_ns])
+        since = [ranking.since_ns for _, ranking in seen if ranking.since_ns]
+        return min(since, default=stamp - memory * 1e9) >= max(begun) + TRACKER_MEMORY * 1e9
+
     begin = max(min(first, default=0), min(second, default=0))
     end = min(max(first, default=-1), max(second, default=-1))
     settled: list[tuple[Ranking, Ranking]] = []
     settling = only_one = 0
     for stamp in sorted(stamp for stamp in first.keys() | second.keys() if begin <= stamp <= end):
-        told = told_ns is None or (stamp - told_ns) * 1e-9 >= settled_age
         here, there = _ranked(first.get(stamp)), _ranked(second.get(stamp))
-        for track, ranking in here:
-            partner = _nearest(track, there)
-            if partner is None:
-                only_one += told and track.age >= settled_age
+        for one in here:
+            other = _nearest(one[0], there)
+            if other is None:
+                only_one += settled_at(stamp, one)
                 continue
-            there.remove(partner)
-            if not told or min(track.age, partner[0].age) < settled_age:
-                settling += 1
+            there.remove(other)
+            if settled_at(stamp, one, other):
+                settled.append((one[1], other[1]))
             else:
-                settled.append((ranking, partner[1]))
-        only_one += sum(told and track.age >= settled_age for track, _ in there)
+                settling += 1
+        only_one += sum(settled_at(stamp, one) for one in there)
     return Agreement(
         compared=len(settled),
         same_order=sum(_order(a) == _order(b) for a, b in settled),

@@ -323,12 +323,14 @@ class Ranking:
 
     Candidates are all people of a gallery, or of a large one those who were proposed (`models.reid.search`); everybody
     else, enrolled or not, is `unknown`. No candidates: too few frames yet, or an empty gallery; `unknown` is then 1.
+    It looks back on `frames_used` frames and depends on nothing before `since_ns` [ns], 0 where that is not told.
     """
 
     track_id: int
     candidates: tuple[Candidate, ...]
     unknown: float
     frames_used: int
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,29 @@ def test_somebody_who_stands_keeps_the_last_ranking(adding: Reidentifier) -> Non
     assert ranking == last
 
 
+def test_nothing_before_somebody_stood_counts_for_what_looks_back_on_none_of_it(
+    adding: Reidentifier, gait_model: ReidModel
+) -> None:
+    """Neither which frames a radar that is not on time is read at, nor where windows end: both runs go on alike."""
+    late = Reidentifier(gait_model, period=PERIOD, min_seconds=0.1 * MIN_FRAMES)
+    late._gallery, late._people, late._speakers = adding._gallery, adding._people, adding._speakers
+    rng = np.random.default_rng(0)
+    settled = 0
+    for number in range(160):
+        speed = 0.1 if number % 16 < 2 else 1.5
+        seen = walk(number, (speed, 0.0), (3.0 + 0.15 * (number % 16), 0.0))
+        seen = replace(seen, stamp_ns=seen.stamp_ns + round(rng.uniform(-0.045, 0.045) * 1e9))
+        one = adding.step(seen)[0]
+        if number < 6:
+            begin_ns = seen.stamp_ns
+            continue
+        other = late.step(seen)[0]
+        if one.since_ns > begin_ns + 10**8:
+            settled += 1
+            assert one == other, number
+    assert settled > 60
+
+
 def test_merged_clips_are_named_by_the_newest(adding: Reidentifier) -> None:
     ranking = to_and_fro(adding, 1)[-1]
     assert {c.person_id: c.clip_id for c in ranking.candidates} == {"P01": "P01-2", "P00": "P00-1"}

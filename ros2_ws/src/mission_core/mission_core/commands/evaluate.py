@@ -183,7 +183,7 @@ def _print_rankings(item: "Perceived") -> None:
     for ranking in item.rankings:
         candidates = [{"person_id": c.person_id, "score": c.score} for c in ranking.candidates]
         record = {"stamp": item.tracked.stamp_ns * 1e-9, "track_id": ranking.track_id, "candidates": candidates}
-        print(json.dumps({**record, "unknown": ranking.unknown}))
+        print(json.dumps({**record, "unknown": ranking.unknown, "since": ranking.since_ns * 1e-9}))
 
 
 def _compare_with_live(bag: "BagReader", offline: "Run", memory: float) -> "Agreement | None":

@@ -18,7 +18,7 @@ from mission_core.gallery.store import Clip
 from mission_core.models.reid.model import ReidModel
 from mission_core.models.reid.processing import RadarClip, frame_points, radar_clip
 from mission_core.models.reid.search import Found, Prepared, prepare, search
-from mission_core.models.reid.windows import EARLIER_WINDOWS, MIN_SECONDS, turns
+from mission_core.models.reid.windows import EARLIER_WINDOWS, MIN_SECONDS, stands, turns
 from mission_core.types import Candidate, Float32Array, Float64Array, Ranking, Track, TrackedFrame
 
 EARLY = 0.25  # periods of the model by which a frame may come early
@@ -27,13 +27,21 @@ DOUBTFUL = 1.5
 FOLLOW = 0.1  # of what a frame is early or late by which the next ones are expected earlier or later
 
 
+class _Frame(NamedTuple):
+    """What the model reads of a track at one time: points, None where it was lost, and place [m], NaN there."""
+
+    stamp_ns: int
+    points: Float32Array | None
+    place: Float64Array
+
+
 class _Window(NamedTuple):
     """A window of walking that has ended: what the model made of it, and of what."""
 
     said: torch.Tensor
     num_frames: int
-    frames: tuple[Float32Array | None, ...]
-    places: tuple[Float64Array, ...]
+    frames: tuple[_Frame, ...]
+    walk_ns: int
 
 
 @dataclass(slots=True)
@@ -41,24 +49,39 @@ class _History:
     """What is remembered of a track.
 
     Attributes:
-        frames: of the present window, None: lost.
-        places: of the present window, NaN: lost [m].
+        frames: of the present window.
+        walk_ns: when the walk began that this window is of: what is made of it depends on nothing before.
         earlier: the windows before.
         ranking: the last one.
         ranked: whether there has been one.
-        start_ns: when the track was first seen; moves with what the clocks of radar and model differ by.
+        start_ns: when the walk began; moves with what the clocks of radar and model differ by.
         index: of the newest frame that was read, in periods of the model from there.
         age: of the track then [s].
     """
 
-    frames: deque[Float32Array | None]
-    places: deque[Float64Array]
+    frames: deque[_Frame]
+    walk_ns: int
     earlier: deque[_Window]
     ranking: Ranking
     ranked: bool
     start_ns: int
     index: int
     age: float
+
+    @property
+    def since_ns(self) -> int:
+        """See Ranking."""
+        return self.earlier[0].walk_ns if self.earlier else self.walk_ns
+
+    def begin(self, now_ns: int) -> None:
+        """Begins a walk with the frame of that time [ns]: not even which frames are read depends on those before."""
+        self.walk_ns = self.start_ns = now_ns
+        self.index = 0
+
+    @property
+    def frames_earlier(self) -> int:
+        """Frames, none of them lost, in the windows before."""
+        return sum(window.num_frames for window in self.earlier)
 
 
 class Reidentifier:
@@ -138,43 +161,51 @@ class Reidentifier:
         restarted = history is not None and (track.age < history.age or frame.stamp_ns < history.start_ns)
         if history is None or restarted:  # after a restart of the tracker ids mean other people
             nobody_yet = Ranking(track.track_id, (), 1.0, 0)
-            length = self.model.num_frames
-            frames, places = deque[Float32Array | None](maxlen=length), deque[Float64Array](maxlen=length)
-            earlier = deque[_Window](maxlen=EARLIER_WINDOWS)
-            history = _History(frames, places, earlier, nobody_yet, False, frame.stamp_ns, -1, track.age)
+            frames, earlier = deque[_Frame](maxlen=self.model.num_frames), deque[_Window](maxlen=EARLIER_WINDOWS)
+            now_ns = frame.stamp_ns
+            history = _History(frames, now_ns, earlier, nobody_yet, False, now_ns, -1, track.age)
         index = math.floor((frame.stamp_ns - history.start_ns) * 1e-9 * self.model.frame_rate + EARLY)
         if index <= history.index:  # the radar is faster than the model reads
             return history
-        if not walks:
+        history.age = track.age
+        if walks:
+            self._read(history, track, frame, index)
+        else:
             self._end_walk(history)
-            history.index, history.age = index, track.age
-            return history
+            history.begin(frame.stamp_ns)
+        return history
+
+    def _read(self, history: _History, track: Track, frame: TrackedFrame, index: int) -> None:
+        """Takes a frame of somebody who walks, `index` periods of the model after the walk began."""
         for _ in range(min(index - history.index - 1, self.model.num_frames)):
-            history.frames.append(None)
-            history.places.append(np.full(2, np.nan))
+            history.frames.append(_Frame(frame.stamp_ns, None, np.full(2, np.nan)))
+        places = [seen.place for seen in history.frames]
         if self.model.merges and (
-            len(history.frames) == self.model.num_frames
-            or turns(list(history.places), self.model.frame_rate, track.position[:2], track.velocity[:2])
+            len(places) == self.model.num_frames
+            or turns(places, self.model.frame_rate, track.position[:2], track.velocity[:2])
         ):
             self._begin_window(history)
+        if self.model.merges and stands(track.velocity[:2]):
+            history.begin(frame.stamp_ns)
+            index = 0
         points = frame.points[frame.labels == track.track_id]
-        history.frames.append(frame_points(points, track.position, self.model.num_points))
-        history.places.append(track.position[:2])
+        read = frame_points(points, track.position, self.model.num_points)
+        history.frames.append(_Frame(frame.stamp_ns, read, track.position[:2]))
+        if not self.model.merges:  # the window moves on with every frame
+            history.walk_ns = history.frames[0].stamp_ns
         expected_ns = history.start_ns + round(index * 1e9 / self.model.frame_rate)
         history.start_ns += round(FOLLOW * (frame.stamp_ns - expected_ns))
-        history.index, history.age = index, track.age
+        history.index = index
         if not history.ranked:
             history.ranking = replace(history.ranking, frames_used=len(history.frames))
-        return history
 
     def _begin_window(self, history: _History) -> None:
         """Keeps what the window says that ends here, if it is long enough to say anything."""
         if len(history.frames) >= self.min_frames:
             clip = self._clip(history)
             said, num_frames = self.model.encode_radar([clip])[0], int(clip.frames.sum())
-            history.earlier.append(_Window(said, num_frames, tuple(history.frames), tuple(history.places)))
+            history.earlier.append(_Window(said, num_frames, tuple(history.frames), history.walk_ns))
         history.frames.clear()
-        history.places.clear()
 
     def _end_walk(self, history: _History) -> None:
         """Ends the window, without its end: when somebody is known to do something else they have for a while."""
@@ -184,16 +215,14 @@ class Reidentifier:
             if not history.frames and history.earlier:
                 reopened = history.earlier.pop()
                 history.frames.extend(reopened.frames)
-                history.places.extend(reopened.places)
+                history.walk_ns = reopened.walk_ns
             if history.frames:
                 history.frames.pop()
-                history.places.pop()
         if self.model.merges:
             self._begin_window(history)
             if not history.earlier:  # what was ranked was no walk
                 history.ranking, history.ranked = Ranking(history.ranking.track_id, (), 1.0, 0), False
         history.frames.clear()
-        history.places.clear()
 
     def _is_due(self, history: _History, renew: bool) -> bool:
         return len(history.frames) >= self.min_frames and (renew or not history.ranked)
@@ -201,24 +230,25 @@ class Reidentifier:
     def _rank(self, track_ids: Sequence[int]) -> list[Ranking]:
         if not track_ids:
             return []
-        clips = [self._clip(self._histories[track_id]) for track_id in track_ids]
-        used = [
-            int(clip.frames.sum()) + sum(window.num_frames for window in self._histories[track_id].earlier)
-            for track_id, clip in zip(track_ids, clips, strict=True)
+        histories = [self._histories[track_id] for track_id in track_ids]
+        clips = [self._clip(history) for history in histories]
+        nobody = [
+            Ranking(track_id, (), 1.0, int(clip.frames.sum()) + history.frames_earlier, history.since_ns)
+            for track_id, clip, history in zip(track_ids, clips, histories, strict=True)
         ]
         if not self._people:
-            return [Ranking(track_id, (), 1.0, n) for track_id, n in zip(track_ids, used, strict=True)]
-        earlier = [[window.said for window in self._histories[track_id].earlier] for track_id in track_ids]
+            return nobody
+        earlier = [[window.said for window in history.earlier] for history in histories]
         found = search(self.model, self.model.encode_windows(clips, earlier), self._gallery)
         return [
-            Ranking(track_id, self._candidates(each), each.unknown, n)
-            for track_id, n, each in zip(track_ids, used, found, strict=True)
+            replace(ranking, candidates=self._candidates(each), unknown=each.unknown)
+            for ranking, each in zip(nobody, found, strict=True)
         ]
 
     def _clip(self, history: _History) -> RadarClip:
-        places = np.stack(list(history.places))
+        _, points, places = zip(*history.frames, strict=True)
         model = self.model
-        return radar_clip(list(history.frames), places, model.num_frames, model.num_points, 1.0 / model.frame_rate)
+        return radar_clip(points, np.stack(places), model.num_frames, model.num_points, 1.0 / model.frame_rate)
 
     def _candidates(self, found: Found) -> tuple[Candidate, ...]:
         rows = zip(found.people, found.probabilities, found.entries, found.distances, strict=True)

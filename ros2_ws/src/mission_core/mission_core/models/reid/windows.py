@@ -25,15 +25,19 @@ def turns(places: Sequence[Float64Array], rate: float, position: Float64Array, v
         position: (2,) now [m].
         velocity: (2,) now [m/s].
     """
-    speed = float(np.hypot(*velocity))
-    if speed < SLOW:
+    if stands(velocity):
         return True
     known = [place for place in places[: -round(LOOK_BACK * rate)] if np.isfinite(place).all()]
     if not known:
         return False
     way = position - known[0]
-    distance = float(np.hypot(*way))
+    distance, speed = float(np.hypot(*way)), float(np.hypot(*velocity))
     return distance > SLOW and float(way @ velocity) < TURN_COSINE * distance * speed
+
+
+def stands(velocity: Float64Array) -> bool:
+    """Whether somebody of that velocity (2,) [m/s] stands, and every window ends."""
+    return float(np.hypot(*velocity)) < SLOW
 
 
 def cut(places: Float64Array, rate: float, longest: int) -> list[slice]:
